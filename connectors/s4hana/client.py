@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from connectors.s4hana.odata import answers, requests
+from connectors.s4hana.odata.answers import Reading
 from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.values import read_entity
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -21,22 +24,39 @@ def settings_of(session: Session) -> S4HanaSettings:
 
 
 async def read_one(session: Session, entity: EntitySet, key: Mapping[str, Any]) -> dict[str, Any]:
-    """Read an entity with all that is declared below it."""
+    """Read an entity with all that is declared below it; `FixData` where its parts come in pages."""
     request = requests.one(settings_of(session).base_url, entity, key)
-    return answers.one(entity, await session.send(request))
+    response = await session.send(request)
+    with _not_in_pages():
+        return answers.expanded(read_entity)(entity, answers.raw_entity(entity, response))
 
 
-async def read_all(session: Session, entity: EntitySet, *, most: int = MOST_ROWS, **asked: Any) -> list[dict[str, Any]]:
+@contextmanager
+def _not_in_pages() -> Iterator[None]:
+    """Let a read end at once where a record's parts come in pages: they would come so each time."""
+    try:
+        yield
+    except OutcomeUnknown as error:
+        if error.code != answers.IN_PAGES:
+            raise
+        raise FixData(error.detail, code=answers.IN_PAGES, **error.facts) from error
+
+
+async def read_all(
+    session: Session, entity: EntitySet, *, most: int = MOST_ROWS, read: Reading = read_entity, **asked: Any
+) -> list[dict[str, Any]]:
     """Read all rows of a collection, page by page as Gateway cuts them.
 
-    `FixData` where there are more than `most`, since a part is no answer; `OutcomeUnknown` where a page repeats or
-    leaves out rows.
+    `FixData` where there are more than `most`, or what belongs to a row comes in pages, since a part is no answer;
+    `OutcomeUnknown` where a page repeats or leaves out rows.
     """
     found: list[dict[str, Any]] = []
     request = requests.many(settings_of(session).base_url, entity, **asked)
     count: int | None = None
     while True:
-        page = answers.page(entity, await session.send(request), request.url)
+        response = await session.send(request)
+        with _not_in_pages():
+            page = answers.page(entity, response, request.url, read)
         found.extend(page.rows)
         count = page.count if count is None else count
         if len(found) > most:

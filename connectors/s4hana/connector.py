@@ -10,10 +10,10 @@ from connectors.s4hana.listings import LISTINGS
 from connectors.s4hana.logins import authorizer
 from connectors.s4hana.operations import OPERATIONS
 from connectors.s4hana.settings import S4HanaSettings
+from connectors.s4hana.shapes import schemas
 from connectors.s4hana.streams import STREAMS
-from connectors.s4hana.webhook import WEBHOOK
+from connectors.s4hana.webhook import EVENTS, WEBHOOK
 from hub.sdk.connector import Connector, Limits
-from hub.sdk.schemas import load
 
 CONNECTOR = Connector(
     name="s4hana",
@@ -28,5 +28,5 @@ CONNECTOR = Connector(
     webhook=WEBHOOK,
     streams=STREAMS,
     listings=LISTINGS,
-    schemas=load(Path(__file__).parent / "schemas"),
+    schemas=schemas(Path(__file__).parent / "schemas", EVENTS),
 )

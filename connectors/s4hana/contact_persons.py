@@ -20,18 +20,19 @@ from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import entity_set
-from connectors.s4hana.odata.values import read_entity, wire_entity
+from connectors.s4hana.odata.values import read_entity, shown_entity, wire_entity
 from connectors.s4hana.partners import PARTNERS
-from connectors.s4hana.reads import input_of, rows_of, there
+from connectors.s4hana.reads import input_of, there, unread
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course
-from hub.sdk.connector import JsonSchema, Operation, ReadOperation, Record, WriteOperation
+from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 SCHEMA = "s4hana.contact_person@1"
+LISTED = "s4hana.contact_persons@1"
 CONTACTS = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartnerContact")
 #: The category of the relationship between an organisation and its contact person.
 CATEGORY = "BUR001"
@@ -58,18 +59,6 @@ def _wanted(partners: Mapping[str, object]) -> str:
 
 def _is_between(row: Mapping[str, Any], partners: Mapping[str, Any]) -> bool:
     return all(number(row.get(name)) == number(partners[name]) for name in CONTACTS.keys[1:3])
-
-
-_ROW: JsonSchema = {
-    "type": "object",
-    "properties": {
-        **{name: {"type": "string"} for name in (*CONTACTS.keys, "RelationshipCategory")},
-        "ValidityStartDate": {"type": "string", "format": "date"},
-        "ValidityEndDate": {"type": "string", "format": "date"},
-        "IsStandardRelationship": {"type": "boolean"},
-    },
-    "required": list(CONTACTS.keys),
-}
 
 
 # --- making one ---
@@ -238,8 +227,16 @@ LIST = ReadOperation(
     name="contact_person.list",
     title="Read of which companies a person is a contact",
     input=input_of({"id": "number of the person"}),
-    output=rows_of(_ROW, "contacts"),
+    output={"$ref": LISTED},
     read=_list,
     about=_is_the_persons,
+    claim=unread(
+        CONTACTS,
+        LISTED,
+        reads=lambda response: [read_entity(CONTACTS, row) for row in answers.raw_rows(CONTACTS, response)],
+        shows=lambda response: {
+            "contacts": [shown_entity(CONTACTS, row) for row in answers.raw_rows(CONTACTS, response)]
+        },
+    ),
 )
 OPERATIONS: tuple[Operation, ...] = (CREATE, DELETE, LIST)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from connectors.s4hana.client import read_all
 from connectors.s4hana.journal import ITEMS, MARKED
 from connectors.s4hana.marks import number, padded
+from connectors.s4hana.odata import answers
 from connectors.s4hana.odata.literals import all_of, condition, decimal_of
 from connectors.s4hana.odata.model import EntitySet, entity_set
-from connectors.s4hana.reads import is_of, listing_input, read
+from connectors.s4hana.odata.values import read_entity
+from connectors.s4hana.reads import is_of, listing_input, read, unread
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.session import Session
+from hub.sdk.values import Response
 
 LINE_ITEMS = entity_set("API_GLACCOUNTLINEITEM", "GLAccountLineItem")
 BALANCES = entity_set("API_JOURNALENTRYITEMBASIC_SRV", "A_JournalEntryItemBasic")
@@ -22,6 +25,8 @@ ACCOUNTS = entity_set("API_GLACCOUNTINCHARTOFACCOUNTS_SRV", "A_GLAccountInChartO
 COMPANIES = entity_set("API_COMPANYCODE_SRV", "A_CompanyCode")
 _ORDER = ",".join(ITEMS.keys)
 _DOCUMENT = {"company_code": "CompanyCode", "fiscal_year": "FiscalYear", "id": "AccountingDocument"}
+#: What each line of a document has, in its currency and in the company's.
+_AMOUNTS = ("AmountInTransactionCurrency", "AmountInCompanyCodeCurrency")
 _HEAD = {
     "document_type": "AccountingDocumentType",
     "posting_date": "PostingDate",
@@ -89,8 +94,7 @@ def entry_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         raise OutcomeUnknown("A line of the document came twice.", code="unreadable-answer")
     told: dict[str, Any] = {field: number(first[property]) for field, property in _DOCUMENT.items()}
     head = {field: first[property] for field, property in _HEAD.items() if first.get(property)}
-    totals = totals_of(rows, "AmountInTransactionCurrency")
-    local = totals_of(rows, "AmountInCompanyCodeCurrency")
+    totals, local = (totals_of(rows, name) for name in _AMOUNTS)
     if totals["debit"] != totals["credit"] or local["debit"] != local["credit"]:
         # A document balances, so that a line is missing where one does not.
         raise OutcomeUnknown("The document's lines came incomplete.", code="unreadable-answer", **told)
@@ -99,9 +103,19 @@ def entry_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**told, **head, "total": totals["debit"], "total_in_company_currency": local["debit"], "lines": lines}
 
 
+def _entries(response: Response) -> None:
+    """Read the documents of an answer, whose lines may go on in the next one."""
+    for row in answers.raw_rows(ITEMS, response):
+        line = read_entity(ITEMS, row)
+        for name in _AMOUNTS:
+            totals_of([line], name)
+
+
 def totals_of(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
-    """Add up debits and credits, both without sign."""
-    amounts = [decimal_of(row.get(name, "0"), name) for row in rows]
+    """Add up debits and credits, both without sign; `OutcomeUnknown` where a row has no such amount."""
+    if not all(name in row for row in rows):
+        raise OutcomeUnknown("A line has no amount.", code="unreadable-answer", property=name)
+    amounts = [decimal_of(row[name], name) for row in rows]
     debit = sum((each for each in amounts if each > 0), Decimal(0))
     credit = -sum((each for each in amounts if each < 0), Decimal(0))
     return {"debit": f"{debit:f}", "credit": f"{credit:f}"}
@@ -146,9 +160,17 @@ def _listing(
         input={"$ref": takes} if takes else inline,
         output={"$ref": schema},
         read=rows,
+        claim=_unread(entity, schema),
     )
 
 
+def _unread(entity: EntitySet, schema: str) -> Callable[[Response], tuple[str, Record]]:
+    return unread(
+        entity, schema, reads=lambda response: [read_entity(entity, row) for row in answers.raw_rows(entity, response)]
+    )
+
+
+_LINES_UNREAD = unread(ITEMS, "s4hana.items@1", reads=_entries)
 READ = ReadOperation(
     name="journal_entry.read",
     title="Read a journal entry with its lines and totals",
@@ -163,6 +185,7 @@ READ = ReadOperation(
     output={"$ref": "s4hana.journal_entry@1"},
     read=journal_entry,
     about=lambda asked, came: all(number(value) == number(came[name]) for name, value in key_of(asked).items()),
+    claim=_LINES_UNREAD,
 )
 FIND = ReadOperation(
     name="journal_entry.find",
@@ -170,6 +193,7 @@ FIND = ReadOperation(
     input={"$ref": "s4hana.journal_entries_query@1"},
     output={"$ref": "s4hana.journal_entries@1"},
     read=find_entries,
+    claim=_LINES_UNREAD,
 )
 OPEN_ITEMS = _listing(
     name="open_item.list",

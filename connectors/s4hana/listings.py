@@ -10,6 +10,7 @@ from connectors.s4hana.marks import number
 from connectors.s4hana.moments import joined
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
+from connectors.s4hana.odata.values import shown_entity
 from connectors.s4hana.partners import DEEP, PARTNERS, SCHEMA
 from hub.sdk.connector import Listing, Page, Record
 from hub.sdk.errors import OutcomeUnknown
@@ -32,7 +33,7 @@ async def partners(session: Session, cursor: str | None, since: datetime) -> Asy
     while True:
         wanted = all_of([made, condition(PARTNERS, "BusinessPartner", "gt", last)])
         asked = requests.many(base, PARTNERS, filter=wanted, order="BusinessPartner", top=PAGE_ROWS, deep=DEEP)
-        page = answers.page(PARTNERS, await session.send(asked), asked.url)
+        page = answers.page(PARTNERS, await session.send(asked), asked.url, answers.expanded(shown_entity))
         keys = [str(row["BusinessPartner"]) for row in page.rows]
         if len(set(keys)) != len(keys) or last in keys:
             raise OutcomeUnknown("A partner came twice.", code="unreadable-answer")

@@ -33,7 +33,7 @@ async def query(session: Session, wanted: Record) -> Record:
     `select` leaves out.
     """
     entity = entity_set(wanted["service"], wanted["set"])
-    select = wanted.get("select")
+    select = wanted.get("select", tuple(entity.properties))
     deep = tuple(wanted.get("expand", ()))
     known = {path for path, _ in entity.paths()}
     if not known.issuperset(deep):

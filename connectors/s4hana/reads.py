@@ -11,12 +11,15 @@ from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
-from connectors.s4hana.odata.values import read_entity
+from connectors.s4hana.odata.values import read_entity, shown_entity
 from hub.sdk.calls import Course
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import Response
+
+#: Reads a record with all its parts, which must have come with it.
+WHOLE = answers.expanded(read_entity)
 
 
 def input_of(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -25,16 +28,6 @@ def input_of(fields: Mapping[str, str]) -> dict[str, Any]:
         "type": "object",
         "properties": {name: {"type": "string", "minLength": 1, "description": said} for name, said in fields.items()},
         "required": list(fields),
-        "additionalProperties": False,
-    }
-
-
-def rows_of(schema: Mapping[str, Any], name: str = "items") -> dict[str, Any]:
-    """Describe an output that is a list of rows."""
-    return {
-        "type": "object",
-        "properties": {name: {"type": "array", "items": schema}},
-        "required": [name],
         "additionalProperties": False,
     }
 
@@ -56,8 +49,45 @@ def read(
 
     reads: Callable[[Session, Record], Awaitable[Record]] = one
     return ReadOperation(
-        name=name, title=title, input=input_of(said), output={"$ref": schema}, read=reads, about=is_of(key)
+        name=name,
+        title=title,
+        input=input_of(said),
+        output={"$ref": schema},
+        read=reads,
+        about=is_of(key),
+        claim=unread(
+            entity,
+            schema,
+            reads=lambda response: WHOLE(entity, answers.raw_entity(entity, response)),
+            shows=lambda response: shown_entity(entity, answers.raw_entity(entity, response)),
+        ),
     )
+
+
+def unread(
+    entity: EntitySet,
+    schema: str,
+    *,
+    reads: Callable[[Response], Any],
+    shows: Callable[[Response], Record] | None = None,
+) -> Callable[[Response], tuple[str, Record]]:
+    """Make the claim of answers that cannot be read: as they came, they tell what became another type, or is gone.
+
+    What can be read is compared by itself. `reads` raises for what cannot, and `shows` gives that, usually as
+    `{"items": [...]}`.
+    """
+
+    def rows(response: Response) -> Record:
+        return {"items": [shown_entity(entity, row) for row in answers.raw_rows(entity, response)]}
+
+    def claim(response: Response) -> tuple[str, Record]:
+        try:
+            reads(response)
+        except (FixData, OutcomeUnknown):
+            return schema, (shows or rows)(response)
+        raise OutcomeUnknown("It can be read.", code="unreadable-answer", set=entity.name)
+
+    return claim
 
 
 def find_one(
@@ -77,7 +107,7 @@ def find_one(
             condition(entity, property, "eq", wanted[field]) for field, property in called.items() if field in wanted
         ]
         deep = [path for path, _ in entity.paths()]
-        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key, every=True)
+        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key, read=WHOLE)
         if not all(is_called_so(wanted, row) for row in rows):
             raise FixData("Another record came than the one asked for.", code="foreign-answer", set=entity.name)
         if len(rows) > 1:
@@ -92,7 +122,7 @@ def find_one(
         rows = answers.raw_rows(entity, response)
         if not rows:
             raise OutcomeUnknown("Nothing was found.", code="unreadable-answer", set=entity.name)
-        return schema, read_entity(entity, rows[0])
+        return schema, shown_entity(entity, rows[0])
 
     return ReadOperation(
         name=name,

@@ -19,9 +19,10 @@ from connectors.s4hana.moments import MOMENT, changed_at, moment_of
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import any_of, condition
 from connectors.s4hana.odata.model import EntitySet, entity_set
-from connectors.s4hana.odata.values import told
+from connectors.s4hana.odata.values import shown_entity, told
 from connectors.s4hana.partners import PARTNERS
 from connectors.s4hana.products import PRODUCTS
+from connectors.s4hana.shapes import head_of
 from hub.sdk.connector import Page, Record, Stream
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
@@ -30,18 +31,6 @@ from hub.sdk.values import InboundEvent
 #: A change is seen when its transaction ends, which may be later than the time it bears.
 OVERLAP = timedelta(minutes=5)
 PAGE_ROWS = 500
-#: What is asked for of partners: enough to tell what was changed, and to read it back.
-_PARTNER = (
-    "BusinessPartner",
-    "Customer",
-    "BusinessPartnerFullName",
-    "BusinessPartnerIDByExtSystem",
-    "CreationDate",
-    "CreationTime",
-    "LastChangeDate",
-    "LastChangeTime",
-    "ETag",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +70,8 @@ class Changes:
             top=PAGE_ROWS,
             skip=skip,
         )
-        page = answers.page(self.entity, await session.send(request), request.url)
+        # What a row shows is compared when its event is taken in: who reads it strictly would lose what others tell.
+        page = answers.page(self.entity, await session.send(request), request.url, shown_entity)
         short = page.next is None and len(page.rows) < PAGE_ROWS
         if short and page.count not in (None, skip + len(page.rows)):
             raise OutcomeUnknown("A page of changes came incomplete.", code="unreadable-answer", set=self.entity.name)
@@ -95,8 +85,10 @@ class Changes:
             external_id=f"{self.called}:{key}:{told(occurred)}",
             type=f"s4hana.{self.called}.changed",
             occurred_at=occurred,
-            data=dict(row),
+            data=row,
             subject=key,
+            schema=head_of(self.called),
+            record=row,
         )
 
 
@@ -105,7 +97,7 @@ async def partners(session: Session, cursor: str | None, since: datetime) -> Asy
     moment, last = _place(cursor, since)
     day = moment.date().isoformat()
     wanted = any_of([condition(PARTNERS, name, "ge", day) for name in ("LastChangeDate", "CreationDate")])
-    rows = await read_all(session, PARTNERS, filter=wanted, order="BusinessPartner", select=_PARTNER)
+    rows = await read_all(session, PARTNERS, filter=wanted, order="BusinessPartner", read=shown_entity)
     events = sorted((_partner(row) for row in rows), key=lambda event: (event.occurred_at, event.external_id))
     events = [event for event in events if event.occurred_at >= moment and event.external_id != last]
     for place in range(0, len(events), PAGE_ROWS):
@@ -122,8 +114,10 @@ def _partner(row: Record) -> InboundEvent:
         external_id=f"business_partner:{key}:{told(occurred)}:{row.get('ETag', '')}",
         type="s4hana.business_partner.changed",
         occurred_at=occurred,
-        data=dict(row),
+        data=row,
         subject=key,
+        schema=head_of("business_partner"),
+        record=row,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from connectors.s4hana.marks import number
 from connectors.s4hana.settings import S4HanaSettings
+from connectors.s4hana.shapes import keys_of
 from connectors.s4hana.soap.confirmations import Confirmation, confirmations
 from connectors.s4hana.soap.xml import NotXml
 from hub.sdk.connector import Webhook
@@ -23,12 +24,19 @@ from hub.sdk.exact_json import loads
 from hub.sdk.signing import any_matches
 from hub.sdk.values import InboundEvent
 
-#: `sap.s4.beh.businesspartner.v1.BusinessPartner.Changed.v1`
-_TYPE = re.compile(r"sap\.s4\.beh\.\w+\.v\d+\.([A-Za-z0-9]+)\.([A-Za-z0-9]+)\.v\d+")
+#: `sap.s4.beh.businesspartner.v1.BusinessPartner.Changed.v1`: the version of the object's events, and of this one.
+_TYPE = re.compile(r"sap\.s4\.beh\.\w+\.v(\d{1,4})\.([A-Za-z0-9]+)\.([A-Za-z0-9]+)\.v(\d{1,4})")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,250}[A-Za-z0-9])?")
-#: Some say in which order the keys of an event name its record; for all others the sender's order counts.
-_KEYS = {"JournalEntry": ("CompanyCode", "FiscalYear", "AccountingDocument")}
+#: The keys of events, by SAP's name of what they are about, in the order in which they name a record.
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "BillingDocument": ("BillingDocument",),
+    "BusinessPartner": ("BusinessPartner",),
+    "CreditMemoRequest": ("CreditMemoRequest",),
+    "JournalEntry": ("CompanyCode", "FiscalYear", "AccountingDocument"),
+    "Product": ("Product",),
+    "SalesOrder": ("SalesOrder",),
+}
 
 
 def verify(settings: S4HanaSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -83,39 +91,55 @@ def _event(value: Any) -> InboundEvent:
     identity, kind, source, data = value["id"], value["type"], value["source"], value["data"]
     if not all(isinstance(each, str) and each for each in (identity, kind, source)):
         raise TypeError("id, type and source must be text")
-    if not isinstance(data, dict) or not data or not all(isinstance(each, str) and each for each in data.values()):
+    if not isinstance(data, dict) or not data:
         raise TypeError("data must hold keys")
     about = _TYPE.fullmatch(kind)
     if about is None:
         raise ValueError("the type is not one of S/4HANA's")
-    keys = _KEYS.get(about[1], tuple(data))
+    each, name, what, version = about.groups()
+    keys = _KEYS.get(name)
+    told = {**data, "source": source}
     return InboundEvent(
         external_id=identity,
-        type=f"s4hana.{_snake(about[1])}.{_snake(about[2])}",
+        type=f"s4hana.{_snake(name)}.{_snake(what)}",
         occurred_at=_moment(value["time"]),
-        data={**data, "source": source},
-        subject="/".join(number(data[name]) for name in keys),
+        data=told,
+        subject=_subject(data, keys or ()),
+        schema=None if keys is None else keys_of(_snake(name), version if each == version else f"{each}.{version}"),
+        record=told,
     )
+
+
+def _subject(data: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Name the record by its keys alone; empty where one is missing or no text, so that no other record is read."""
+    found = [data.get(name) for name in keys]
+    return "/".join(map(number, found)) if all(isinstance(each, str) and each for each in found) else ""
 
 
 def _confirmed(found: Confirmation) -> InboundEvent:
     code, _, day = found.reference.partition("-")
     if not found.reference or not found.message_id:
         raise ValueError("the confirmation names no message")
+    if not (found.is_posted or found.is_refused):
+        # Who took it for a refusal might post the entry once more.
+        raise ValueError(f"the confirmation says neither posted nor refused: severity {found.severity[:20]!r}")
+    told = {
+        "code": code,
+        "posting_date": day,
+        "posted": found.is_posted,
+        "accounting_document": found.document,
+        "company_code": found.company,
+        "fiscal_year": found.year,
+        "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
+    }
     return InboundEvent(
         external_id=f"confirmation:{found.message_id}",
         type="s4hana.journal_entry.confirmed",
         occurred_at=_moment(found.created),
-        data={
-            "code": code,
-            "posting_date": day,
-            "posted": found.is_posted,
-            "accounting_document": found.document,
-            "company_code": found.company,
-            "fiscal_year": found.year,
-            "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
-        },
+        data=told,
         subject=code,
+        schema="s4hana.journal_entry_confirmed@1",
+        record=told,
     )
 
 
@@ -130,4 +154,6 @@ def _snake(words: str) -> str:
     return _WORD.sub("_", words).lower()
 
 
+#: The keys of business events, by what they are about in the hub's words.
+EVENTS: Mapping[str, tuple[str, ...]] = {_snake(name): keys for name, keys in _KEYS.items()}
 WEBHOOK = Webhook(verify=verify, parse=parse, handshake=consent)

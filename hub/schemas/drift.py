@@ -13,8 +13,11 @@ from hub.schemas.documents import ANY_NAME, among, below, element
 from hub.schemas.quick_look import quick_look, says
 from hub.schemas.shape import Shape, shape_of
 
-#: As many findings of one payload are told; a payload of a wholly different kind has no end of them.
+#: As many findings of one kind are told of one payload; a payload of a wholly different kind has no end of them. Fields
+#: that a schema does not know are told apart from the others, since a tenant may have a hundred of its own: they must
+#: hide neither one that comes to them nor what is gone or is another thing now.
 MOST_FINDINGS = 50
+MOST_UNKNOWN_FIELDS = 250
 #: Examples are shortened to so many characters.
 LONGEST_EXAMPLE = 80
 
@@ -52,7 +55,16 @@ _DOT = "."
 _ANY = _DOT + ANY_NAME
 
 CompiledDrift = Callable[[Any], list[Finding]]
-_Found = dict[tuple[DriftKind, str, str], Finding]
+
+
+class _Found(dict[tuple[DriftKind, str, str], Finding]):
+    """The findings of one payload, and of each kind how many more are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = dict.fromkeys(DriftKind, MOST_FINDINGS) | {DriftKind.UNKNOWN_FIELD: MOST_UNKNOWN_FIELDS}
+
+
 #: Checks a value of a kind that is allowed, deeper or for its values.
 _Check = Callable[[Any, str, _Found], None]
 
@@ -80,7 +92,7 @@ def compile_drift(document: Any) -> CompiledDrift:
     def compare(payload: Any) -> list[Finding]:
         if fits(payload):
             return []
-        found: _Found = {}
+        found = _Found()
         if type(payload) not in types:
             _changed_type(shape, payload, "", found)
         elif check is not None:
@@ -225,7 +237,8 @@ def _kind(value: Any) -> str:
 def _note(found: _Found, kind: DriftKind, path: str, detail: str, value: Any) -> None:
     path = path.removeprefix(_DOT)
     key = (kind, path, detail)
-    if key not in found and len(found) < MOST_FINDINGS:
+    if key not in found and found.room[kind] > 0:
+        found.room[kind] -= 1
         example = None if kind is DriftKind.MISSING_FIELD else shorten(value)
         found[key] = Finding(kind=kind, path=path, detail=detail, example=example, value=value)
 

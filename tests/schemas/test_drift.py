@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hub.model.kinds import NUMBER_TYPES, Kind, kind_of
 from hub.schemas.documents import among
-from hub.schemas.drift import LONGEST_EXAMPLE, MOST_FINDINGS, DriftKind, compile_drift
+from hub.schemas.drift import LONGEST_EXAMPLE, MOST_FINDINGS, MOST_UNKNOWN_FIELDS, DriftKind, compile_drift
 from hub.schemas.shape import Shape, shape_of
 from hub.sdk.exact_json import loads
 from tests.schemas.generated import documents, judge, values_of
@@ -147,8 +147,21 @@ def test_the_number_of_findings_is_bounded() -> None:
     payload = {**GOOD, **{f"field_{number}": "x" * 1_000_000 for number in range(3)}}
     payload |= {f"more_{number}": number for number in range(10_000)}
     found = compile_drift(SCHEMA)(payload)
-    assert len(found) == MOST_FINDINGS
+    assert len(found) == MOST_UNKNOWN_FIELDS
     assert all(len(one.example or "") <= LONGEST_EXAMPLE for one in found)
+
+
+def test_many_unknown_fields_hide_nothing_else() -> None:
+    """A tenant's own fields come first in a payload; what is gone, or is another thing now, is told all the same."""
+    own = {f"own_{number}": "x" for number in range(1_000)}
+    fields = {f"field_{number}": {"type": "string"} for number in range(1_000)}
+    schema = {"type": "object", "properties": {"total": {"type": "string"}, **fields}, "required": ["total", *fields]}
+    told = [one.kind for one in compile_drift(schema)({**own, "total": 3})]
+    assert {kind: told.count(kind) for kind in told} == {
+        DriftKind.UNKNOWN_FIELD: MOST_UNKNOWN_FIELDS,
+        DriftKind.MISSING_FIELD: MOST_FINDINGS,
+        DriftKind.CHANGED_TYPE: 1,
+    }
 
 
 def test_a_deep_payload_is_looked_into_as_far_as_the_schema_describes_it() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -14,7 +14,10 @@ from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import Response
 
+#: The code of a record of which some parts are on a further page.
+IN_PAGES = "parts-in-pages"
 _LONGEST_CODE, _LONGEST_TEXT = 80, 400
+Reading = Callable[[EntitySet, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,57 @@ def raw_entity(entity: EntitySet, response: Response) -> dict[str, Any]:
     value = envelope(response, entity.version)
     if not all(isinstance(value.get(name), str) for name in entity.keys):
         raise OutcomeUnknown("The answer is not an entity.", code="unreadable-answer", set=entity.name)
+    _assert_whole(entity, value)
     return value
+
+
+def _assert_whole(entity: EntitySet, value: Mapping[str, Any]) -> None:
+    """Refuse an entity of which some parts are on a further page: a part of them must never stand for all of them."""
+    for name in entity.navigations:
+        parts = value.get(name)
+        inner = parts if isinstance(parts, Mapping) else {}
+        further = inner.get("__next") or value.get(f"{name}@odata.nextLink")
+        rows = inner.get("results", [parts]) if isinstance(parts, Mapping) else parts
+        rows = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+        count = count_of({"__count": inner.get("__count", value.get(f"{name}@odata.count", ""))})
+        if further or count not in (None, len(rows)):
+            raise OutcomeUnknown(
+                "What belongs to a record came in pages, of which the first is not taken for the whole.",
+                code=IN_PAGES,
+                set=entity.name,
+                navigation=name,
+                rows=len(rows),
+            )
+        target, _ = entity.behind(name)
+        for row in rows:
+            _assert_whole(target, row)
+
+
+def expanded(read: Reading) -> Reading:
+    """Read entities of which all parts were asked for; `OutcomeUnknown` where some did not come, not even as none."""
+
+    def reading(entity: EntitySet, value: Any) -> dict[str, Any]:
+        _assert_expanded(entity, value)
+        return read(entity, value)
+
+    return reading
+
+
+def _assert_expanded(entity: EntitySet, value: Mapping[str, Any]) -> None:
+    for name in entity.navigations:
+        parts = value.get(name, {"__deferred": None})
+        if isinstance(parts, Mapping) and "__deferred" in parts:
+            raise OutcomeUnknown(
+                "What belongs to a record did not come with it.",
+                code="unreadable-answer",
+                set=entity.name,
+                navigation=name,
+            )
+        rows = parts.get("results", [parts]) if isinstance(parts, Mapping) else parts
+        target, _ = entity.behind(name)
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, Mapping):
+                _assert_expanded(target, row)
 
 
 def one(entity: EntitySet, response: Response) -> dict[str, Any]:
@@ -72,16 +125,18 @@ def raw_rows(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
         raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", set=entity.name)
     if not entity.aggregate and not all(isinstance(row.get(name), str) for row in rows for name in entity.keys):
         raise OutcomeUnknown("A row lacks its key.", code="unreadable-answer", set=entity.name)
+    for row in rows:
+        _assert_whole(entity, row)
     return rows
 
 
-def page(entity: EntitySet, response: Response, asked: str) -> Page:
-    """Read a page; `asked` is the address it was asked under.
+def page(entity: EntitySet, response: Response, asked: str, read: Reading = read_entity) -> Page:
+    """Read a page, each row by `read`; `asked` is the address it was asked under.
 
     The next address must lead to the same host and set: whoever answers must not send the hub, with its credentials,
     elsewhere.
     """
-    rows = [read_entity(entity, row) for row in raw_rows(entity, response)]
+    rows = [read(entity, row) for row in raw_rows(entity, response)]
     value = envelope(response, entity.version)
     link = value.get("__next" if entity.version == 2 else "@odata.nextLink")
     if link is None:

@@ -2,13 +2,14 @@
 
 `catalogue.json` is our own selection. Names of properties stand in one text for each type: `text`, `date` (a day
 without a time zone), `moment` (a point in time), `time`, `decimal`, `boolean`. A navigation ends in `*` where it leads
-to many. In v4 a change names a version, unless the set is `unversioned`.
+to many. In v4 a change names a version, unless the set is `unversioned`. `further` names what SAP's metadata declares
+beside that, by what it is in JSON: nobody here reads it, and it is no news when it comes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,9 @@ from typing import Any
 
 from hub.sdk.errors import FixData
 from hub.sdk.exact_json import loads
+
+#: What properties that are only known are in JSON, which has them as null where they are empty.
+_JSON = {"text": ["string", "null"], "boolean": ["boolean", "null"], "number": ["number", "string", "null"]}
 
 
 class Kind(StrEnum):
@@ -31,7 +35,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitySet:
-    """One entity set of a service; `navigations` map a name to the set behind it and whether that are many."""
+    """One entity set of a service; `navigations` map a name to the set behind it and whether that are many.
+
+    `further` are properties that are known and not read, with what they may be in JSON.
+    """
 
     service: str
     name: str
@@ -42,6 +49,7 @@ class EntitySet:
     navigations: Mapping[str, tuple[str, bool]]
     aggregate: bool
     versioned: bool = False
+    further: Mapping[str, list[str]] = field(default_factory=dict)
 
     def kind(self, name: str) -> Kind:
         """Give what a property holds; `FixData` for one that is not declared."""
@@ -108,4 +116,5 @@ def _set(service: str, facts: Mapping[str, Any], name: str, declared: Mapping[st
         },
         aggregate=bool(declared.get("aggregate")),
         versioned=int(facts["version"]) == 4 and not declared.get("unversioned"),
+        further={each: _JSON[kind] for kind, names in declared.get("further", {}).items() for each in names.split()},
     )

@@ -50,9 +50,9 @@ _SAFE = "/,()':*~-._"
 def one(base: str, entity: EntitySet, key: Mapping[str, Any], *, deep: Sequence[str] | None = None) -> Request:
     """Form the read of one entity with what is behind the paths of `deep`; None: all that are declared.
 
-    In v2 it shows every property that it has, so that one that a release adds is seen.
+    It shows every property that it and its parts have, so that one that a release adds is seen.
     """
-    return reading(base, entity, entity_path(entity, key), _every(entity, shown(entity, deep)))
+    return reading(base, entity, entity_path(entity, key), shown(entity, deep))
 
 
 def many(
@@ -64,46 +64,38 @@ def many(
     top: int | None = None,
     skip: int = 0,
     deep: Sequence[str] = (),
-    select: Sequence[str] | None = None,
-    every: bool = False,
+    select: Collection[str] | None = None,
 ) -> Request:
     """Form the read of a collection, which also tells how many rows there are, so that none is missed unseen.
 
-    With `every` the rows show all properties that they have, as one entity does that is read by itself.
+    Rows show all properties that they and their parts have, or those that `select` names of them and what is declared
+    of their parts. A set that adds up shows what is declared: over what is not named it would add up.
     """
     options = {"filter": filter, "orderby": order, "top": "" if top is None else str(top), "skip": str(skip or "")}
     counted = {"inlinecount": "allpages"} if entity.version == 2 else {"count": "true"}
-    named = shown(entity, deep, select)
-    return reading(base, entity, entity.name, {**options, **counted, **(_every(entity, named) if every else named)})
+    chosen = entity.properties if select is None and entity.aggregate else select
+    return reading(base, entity, entity.name, {**options, **counted, **shown(entity, deep, chosen)})
 
 
-def _every(entity: EntitySet, named: dict[str, str]) -> dict[str, str]:
-    """Let all properties of the head be shown beside what is named below it; v4 has them named."""
-    if entity.version != 2:
-        return named
-    below = [name for name in named["select"].split(",") if "/" in name]
-    return {**named, "select": ",".join([*below, "*"])}
-
-
-def shown(entity: EntitySet, deep: Sequence[str] | None, select: Sequence[str] | None = None) -> dict[str, str]:
-    """Give the options that name what an answer shows: declared properties, along the paths that are expanded."""
+def shown(entity: EntitySet, deep: Sequence[str] | None, select: Collection[str] | None = None) -> dict[str, str]:
+    """Give the options that name what an answer shows, along the paths that are expanded; None: all that there is."""
     paths = [(path, target) for path, target in entity.paths() if deep is None or path in deep]
-    head = list(entity.properties) if select is None else [name for name in select if entity.kind(name)]
+    head = [] if select is None else [name for name in select if entity.kind(name)]
     if entity.version == 4:
         return {"select": ",".join(head), "expand": _expanded(entity, {path for path, _ in paths})}
-    below = [f"{path}/{name}" for path, target in paths for name in target.properties]
+    # In v2 what is expanded is shown only where a selection names it too.
+    below = [f"{path}/{name}" for path, target in paths for name in target.properties if head]
     return {"select": ",".join(head + below), "expand": ",".join(path for path, _ in paths)}
 
 
 def _expanded(entity: EntitySet, paths: Collection[str], above: str = "") -> str:
-    """Give what v4 expands: each navigation with what it shows, in brackets within those of the one above it."""
+    """Give what v4 expands: each navigation, in brackets within those of the one above it."""
     parts = []
     for name in entity.navigations:
         if f"{above}{name}" in paths:
             target, _ = entity.behind(name)
             below = _expanded(target, paths, f"{above}{name}/")
-            inner = f"$select={','.join(target.properties)}" + (f";$expand={below}" if below else "")
-            parts.append(f"{name}({inner})")
+            parts.append(f"{name}($expand={below})" if below else name)
     return ",".join(parts)
 
 

@@ -1,8 +1,8 @@
 """Values in bodies: from SAP's JSON into plain ones, and back.
 
 Read: a day is `2026-01-31`, a moment `2026-01-31T10:00:00Z` (with milliseconds where it has any), a decimal a text
-with all its digits, an empty date is left out. What is not declared, such as a field of a later release, stays as it
-came.
+with all its digits, an empty date is left out. What is declared and comes as another type is refused, never made to
+fit. What is not declared, such as a field of a later release, stays as it came.
 """
 
 from __future__ import annotations
@@ -18,60 +18,101 @@ from connectors.s4hana.odata.model import EntitySet, Kind
 from hub.sdk.errors import FixData, OutcomeUnknown
 
 _TICKS = re.compile(r"/Date\((-?\d{1,15})([+-]\d{4})?\)/")
+#: A number in a text, with all its digits.
+_DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABOUT = frozenset({"__metadata"})
 
 
 def read_entity(entity: EntitySet, value: Any) -> dict[str, Any]:
-    """Read an entity with all that was expanded; raises `OutcomeUnknown` for what is none."""
+    """Read an entity with all that was expanded; `OutcomeUnknown` for what is none, or has a value of another type."""
+    return _read(entity, value, strict=True)
+
+
+def shown_entity(entity: EntitySet, value: Any) -> dict[str, Any]:
+    """Give an entity as `read_entity` does, but what is of another type as it came: to be compared with a schema."""
+    return _read(entity, value, strict=False)
+
+
+def _read(entity: EntitySet, value: Any, *, strict: bool) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise OutcomeUnknown("The answer is not an entity.", code="unreadable-answer", set=entity.name)
     found: dict[str, Any] = {}
     for name, each in value.items():
-        if name in _ABOUT or name.startswith(("@", "SAP__")) or "@" in name:
+        if name in _ABOUT or name.startswith(("@", "SAP__")) or "@" in name or _is_deferred(each):
             continue
-        if name in entity.navigations:
-            below = _behind(entity, name, each)
-            if below is not None:
-                found[name] = below
-        elif name in entity.properties:
-            read = _value(entity, name, each)
-            if read is not None:
-                found[name] = read
-        elif not (isinstance(each, Mapping) and "__deferred" in each):
+        if name not in entity.navigations and name not in entity.properties:
             found[name] = each
+        elif each is not None:
+            try:
+                found[name] = (
+                    _behind(entity, name, each, strict=strict)
+                    if name in entity.navigations
+                    else _value(entity, name, each)
+                )
+            except OutcomeUnknown:
+                if strict:
+                    raise
+                found[name] = each
     return found
 
 
-def _behind(entity: EntitySet, name: str, value: Any) -> Any:
+def _is_deferred(value: Any) -> bool:
+    return isinstance(value, Mapping) and "__deferred" in value
+
+
+def _behind(entity: EntitySet, name: str, value: Any, *, strict: bool) -> Any:
     target, many = entity.behind(name)
-    if value is None or (isinstance(value, Mapping) and "__deferred" in value):
-        return None
     if not many:
-        return read_entity(target, value)
+        return _read(target, value, strict=strict)
     rows = value.get("results") if isinstance(value, Mapping) else value
-    if not isinstance(rows, list) or (isinstance(value, Mapping) and value.get("__next")):
+    if not isinstance(rows, list):
         raise OutcomeUnknown("What belongs to an entity came incomplete.", code="unreadable-answer", navigation=name)
-    return [read_entity(target, row) for row in rows]
+    return [_read(target, row, strict=strict) for row in rows]
 
 
 def _value(entity: EntitySet, name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    match entity.kind(name):
-        case Kind.DATE:
-            # Midnight UTC stands for the day itself and is never shifted into a time zone.
-            return value if entity.version == 4 else _moment(value, name).date().isoformat()
-        case Kind.MOMENT:
-            return told(_moment(value, name) if entity.version == 2 else moment_of(value, name))
-        case Kind.DECIMAL:
-            return f"{value:f}" if isinstance(value, Decimal) else str(value) if isinstance(value, int) else value
-        case _:
+    kind, v4 = entity.kind(name), entity.version == 4
+    try:
+        read = _read_as(kind, name, value, v4=v4)
+    except FixData:
+        read = None
+    if read is None:
+        raise OutcomeUnknown(
+            "A value of the answer is of another type than its property.",
+            code="unreadable-answer",
+            set=entity.name,
+            property=name,
+            expected=kind.value,
+            value=str(value)[:80],
+        )
+    return read
+
+
+def _read_as(kind: Kind, name: str, value: Any, *, v4: bool) -> Any:
+    """Read a value of a kind; None for another. A decimal is a text in v2, and a text or a number in v4."""
+    match kind, value:
+        case Kind.BOOLEAN, bool():
             return value
+        case _, bool():
+            return None
+        case Kind.DECIMAL, int() | Decimal() if v4:
+            return f"{decimal_of(value, name):f}"
+        case Kind.DECIMAL, str():
+            return value if _DECIMAL.fullmatch(value) else None
+        case Kind.DATE, str():
+            # Midnight UTC stands for the day itself and is never shifted into a time zone.
+            return (day_of(value, name) if v4 else _moment(value, name).date()).isoformat()
+        case Kind.MOMENT, str():
+            return told(moment_of(value, name) if v4 else _moment(value, name))
+        case ((Kind.TEXT | Kind.TIME), str()):
+            return value
+        case _:
+            return None
 
 
-def _moment(value: Any, name: str) -> datetime:
-    found = _TICKS.fullmatch(value) if isinstance(value, str) else None
+def _moment(value: str, name: str) -> datetime:
+    found = _TICKS.fullmatch(value)
     if found is None:
         raise OutcomeUnknown("A date of the answer cannot be read.", code="unreadable-answer", property=name)
     try:

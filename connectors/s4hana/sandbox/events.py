@@ -30,7 +30,7 @@ class Event:
 
     id: str
     type: str
-    data: Mapping[str, str]
+    data: Mapping[str, Any]
     at: datetime
 
     def body(self) -> bytes:

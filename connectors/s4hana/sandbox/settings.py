@@ -12,6 +12,7 @@ class Settings:
     """All durations are in seconds of the sandbox's clock.
 
     - `page_size`: rows of one answer at the most; `page_sizes`: by service, where it is another
+    - `expanded_rows`: rows behind one navigation that an answer expands at the most; 0: all of them
     - `session_seconds`: how long a session, and the CSRF token bound to it, lives without requests
     - `reporting_delay`: how long postings are not yet seen in line items and cubes
     - `posting_seconds`: how long an asynchronous journal entry waits before it is posted
@@ -29,6 +30,7 @@ class Settings:
 
     page_size: int = 1000
     page_sizes: Mapping[str, int] = field(default_factory=dict)
+    expanded_rows: int = 0
     session_seconds: float = 1800.0
     reporting_delay: float = 0.0
     posting_seconds: float = 5.0

@@ -61,6 +61,8 @@ class Tenant:
         self._last = datetime.min.replace(tzinfo=self.world.clock.now().tzinfo)
         self._warnings: list[Message] = []
         self._pending: list[Event] | None = None
+        #: How releases have changed what events tell.
+        self.event_changes: list[Callable[[Event], Event]] = []
         self.limiter.rate = self.limiter.concurrency = None
         self.organisation.write(self)
 
@@ -169,6 +171,8 @@ class Tenant:
         if not self.events.wanted:
             return
         event = Event(id=self.guid(), type=type, data=keys, at=self.now())
+        for change in self.event_changes:
+            event = change(event)
         if self._pending is None:
             self.events.publish(event)
         else:

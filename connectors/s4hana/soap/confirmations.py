@@ -47,7 +47,12 @@ class Confirmation:
     @property
     def is_posted(self) -> bool:
         """Tell whether the entry stands; a document with an error contradicts itself, and does not say so."""
-        return bool(self.document) and self.severity not in ("3", "4")
+        return bool(self.document) and self.severity in ("", "1", "2")
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether it was surely not posted, which an error alone says, without a document."""
+        return not self.document and self.severity in ("3", "4")
 
     @property
     def first_error(self) -> Message | None:

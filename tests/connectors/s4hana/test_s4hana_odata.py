@@ -17,7 +17,7 @@ from connectors.s4hana.odata.batch import changes_of, changing, outcomes
 from connectors.s4hana.odata.literals import condition, key_of
 from connectors.s4hana.odata.model import Kind, entity_set, services
 from connectors.s4hana.odata.requests import Change
-from connectors.s4hana.odata.values import read_entity, wire_entity
+from connectors.s4hana.odata.values import read_entity, shown_entity, wire_entity
 from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, NotBegun, OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import Response
@@ -161,6 +161,120 @@ def test_a_body_has_texts_for_decimals_and_no_float() -> None:
 def test_a_date_that_cannot_be_read_is_nobody_s_answer(ticks: Any) -> None:
     with pytest.raises(OutcomeUnknown):
         read_entity(ORDERS, {"SalesOrderDate": ticks})
+
+
+TRUE: Any = True
+
+
+@pytest.mark.parametrize(
+    ("entity", "name", "value"),
+    [
+        (ORDERS, "TotalNetAmount", TRUE),
+        (ORDERS, "TotalNetAmount", 12),
+        (ORDERS, "TotalNetAmount", Decimal("12.5")),
+        (ORDERS, "TotalNetAmount", "a lot"),
+        (ORDERS, "TotalNetAmount", "NaN"),
+        (ORDERS, "TotalNetAmount", ""),
+        (ORDERS, "TotalNetAmount", ["12.50"]),
+        (ORDERS, "TotalNetAmount", {"value": "12.50"}),
+        (ORDERS_V4, "TotalNetAmount", TRUE),
+        (ORDERS_V4, "TotalNetAmount", ["12.50"]),
+        (ORDERS_V4, "TotalNetAmount", "12,50"),
+        (ORDERS, "SoldToParty", ["10100001"]),
+        (ORDERS, "SoldToParty", 10100001),
+        (ORDERS, "SoldToParty", TRUE),
+        (ORDERS_V4, "SoldToParty", {}),
+        (ORDERS_V4, "SalesOrderDate", "31.01.2026"),
+        (ORDERS_V4, "SalesOrderDate", TRUE),
+        (ORDERS_V4, "LastChangeDateTime", 5),
+        (COMPANIES, "DeletionIndicator", "X"),
+        (COMPANIES, "DeletionIndicator", 1),
+        (ORDERS, "to_Item", "none"),
+        (ORDERS, "to_Item", {"results": [{"NetAmount": TRUE}]}),
+        (ORDERS_V4, "_Item", [{"NetAmount": TRUE}]),
+        (ORDERS_V4, "_Item", ["one"]),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_shown_as_it_came(entity: Any, name: str, value: Any) -> None:
+    """It is never made to fit; the comparison with the schema has it as the vendor told it."""
+    with pytest.raises(OutcomeUnknown) as refusal:
+        read_entity(entity, {name: value})
+    assert refusal.value.code == "unreadable-answer"
+    rows = value.get("results", value) if isinstance(value, dict) else value
+    assert shown_entity(entity, {name: value}) == {name: rows if name == "to_Item" else value}
+
+
+@pytest.mark.parametrize(
+    ("entity", "value", "read"),
+    [
+        (ORDERS, "1234.50", "1234.50"),
+        (ORDERS, "-0.005", "-0.005"),
+        (ORDERS_V4, "1234.50", "1234.50"),
+        (ORDERS_V4, Decimal("1234.50"), "1234.50"),
+        (ORDERS_V4, 12, "12"),
+        (ORDERS_V4, Decimal("1E+3"), "1000"),
+    ],
+)
+def test_amounts_keep_all_their_digits(entity: Any, value: Any, read: str) -> None:
+    """Texts in v2; in v4 numbers too, where a service does not mind that texts were asked for."""
+    assert read_entity(entity, {"TotalNetAmount": value}) == {"TotalNetAmount": read}
+
+
+def in_pages(entity: Any) -> Any:
+    """Give an order whose items, or the prices of one, go on elsewhere, in each way that its version says so in."""
+    item = {"SalesOrder": "1", "SalesOrderItem": "10"}
+    if entity is ORDERS:
+        yield {"to_Item": {"results": [item], "__next": f"{BASE}/x"}}
+        yield {"to_Item": {"results": [item], "__count": "2"}}
+        yield {"to_Item": {"results": [{**item, "to_PricingElement": {"results": [], "__next": "x"}}]}}
+    else:
+        yield {"_Item": [item], "_Item@odata.nextLink": "SalesOrder('1')/_Item?$skiptoken=1"}
+        yield {"_Item": [item], "_Item@odata.count": "2"}
+        yield {"_Item": [{**item, "_ItemPricingElement": [], "_ItemPricingElement@odata.nextLink": "x"}]}
+
+
+@pytest.mark.parametrize("entity", [ORDERS, ORDERS_V4], ids=("v2", "v4"))
+@pytest.mark.parametrize("way", range(3), ids=("next", "count", "below"))
+def test_a_record_whose_parts_come_in_pages_is_never_whole(entity: Any, way: int) -> None:
+    """Neither where it is read, nor listed, nor looked for after a write, nor where it answers a creation."""
+    record = {"SalesOrder": "1", **list(in_pages(entity))[way]}
+    one = record if entity is ORDERS_V4 else {"d": record}
+    rows = {"value": [record]} if entity is ORDERS_V4 else {"d": {"results": [record]}}
+    made, found = (Response(status=201, body=dumps(each)) for each in (one, rows))
+    operation = "sales_order_v4" if entity is ORDERS_V4 else "sales_order"
+    creation: Any = CONNECTOR.operation(f"{operation}.create")
+    for reading in (
+        lambda: answers.one(entity, made),
+        lambda: answers.page(entity, found, f"{BASE}/{entity.name}"),
+        lambda: answers.whole(entity, found),
+        lambda: creation.result(made),
+        lambda: creation.found(found, "0" * 32),
+    ):
+        with pytest.raises(OutcomeUnknown) as refusal:
+            reading()
+        assert refusal.value.code == "parts-in-pages"
+        assert refusal.value.facts["navigation"] in ("to_Item", "_Item", "to_PricingElement", "_ItemPricingElement")
+
+
+ITEM = {"SalesOrder": "1", "SalesOrderItem": "10", "to_PricingElement": {"results": []}}
+WHOLE = {"SalesOrder": "1", "to_Item": {"results": [ITEM]}, "to_Partner": {"results": []}}
+DEFERRED = {"__deferred": {"uri": "x"}}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"to_Item": DEFERRED},
+        {"to_Partner": ...},
+        {"to_Item": {"results": [{**ITEM, "to_PricingElement": DEFERRED}]}},
+    ],
+    ids=("deferred", "gone", "below"),
+)
+def test_parts_that_were_asked_for_and_did_not_come_are_not_taken_for_none(parts: dict[str, Any]) -> None:
+    read = answers.expanded(read_entity)
+    assert read(ORDERS, WHOLE)["to_Partner"] == []
+    with pytest.raises(OutcomeUnknown, match="did not come"):
+        read(ORDERS, {name: each for name, each in {**WHOLE, **parts}.items() if each is not ...})
 
 
 def test_the_next_page_stays_where_it_was_asked() -> None:

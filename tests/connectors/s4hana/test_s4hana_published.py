@@ -13,8 +13,9 @@ import pytest
 from lxml import etree
 
 from connectors.s4hana.connector import CONNECTOR
-from connectors.s4hana.odata.model import Kind, services
+from connectors.s4hana.odata.model import EntitySet, Kind, services
 from connectors.s4hana.samples import CREDIT_MEMO, INVOICE, JOURNAL, PAYMENT
+from connectors.s4hana.shapes import RECORDS
 from hub.sdk.connector import WriteOperation
 from tests.connectors.s4hana.linking import KEY
 from tests.connectors.s4hana.metadata import read
@@ -97,6 +98,36 @@ def test_navigations_lead_where_sap_s_do(service: str) -> None:
         for each in entity.navigations:
             target, many = entity.behind(each)
             assert (theirs[target.name].type, many) == theirs[name].navigations[each], each
+
+
+#: Of which documents all that they declare must be known: the newest, and those that older tenants still show.
+RELEASES = {name: (path,) for name, path in FILES.items()} | {
+    name: (f"2026/{name}.edmx", f"{name}.edmx") for name in ("API_PRODUCT_SRV", "API_SALES_ORDER_SRV")
+}
+#: What a property is in JSON.
+JSON = {**dict.fromkeys((*KINDS, "DateTime", "Guid"), "string"), "Boolean": "boolean", "Double": "number"}
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_schemas_know_all_that_sap_declares(name: str) -> None:
+    """What a tenant of SAP's has always shown is no drift, at the head of a record and in all its parts."""
+    service, entity_set, path = RECORDS[name]
+    schema: Any = CONNECTOR.schemas[name]
+    for each in path:
+        schema = schema["properties"][each]["items"]
+    for document in RELEASES[service]:
+        _assert_known(schema, services()[service][entity_set], read(file(document)).sets)
+
+
+def _assert_known(schema: Any, entity: EntitySet, theirs: Mapping[str, Any]) -> None:
+    for each, true in theirs[entity.name].properties.items():
+        if not each.startswith("SAP__"):
+            assert each in schema["properties"], f"{entity.name}.{each}"
+            assert JSON[true.type] in schema["properties"][each]["type"], f"{entity.name}.{each}"
+    for each in entity.navigations:
+        target, many = entity.behind(each)
+        below = schema["properties"][each]
+        _assert_known(below["items"] if many else below, target, theirs)
 
 
 def schema_of(name: str) -> etree.XMLSchema:

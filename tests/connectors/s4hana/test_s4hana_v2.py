@@ -354,3 +354,15 @@ async def test_a_hundred_thousand_partners_are_there_at_once(plain: Plain) -> No
     page = await plain.get(f"{PARTNERS}?$filter=BusinessPartner ge '2000000'&$select=BusinessPartner")
     assert len(page.rows) == 1000 and page.rows[7]["BusinessPartner"] == "2000007"
     assert (await plain.get(f"{PARTNERS}/$count")).text == "100005"
+
+
+async def test_what_is_expanded_comes_in_pages_where_the_tenant_cuts_it(plain: Plain, make_order: Any) -> None:
+    item = {"Material": "SUBSCRIPTION", "RequestedQuantity": "1"}
+    await plain.seed(sales_orders=[make_order(item, item, item)], settings={"expanded_rows": 2})
+    items = (await plain.get(f"{ORDERS}('3')?$expand=to_Item")).d["to_Item"]
+    assert [row["SalesOrderItem"] for row in items["results"]] == ["10", "20"]
+    rest = (await plain.call("GET", items["__next"])).d
+    assert [row["SalesOrderItem"] for row in rest["results"]] == ["30"]
+    assert "__next" not in rest
+    (row,) = (await plain.get(f"{ORDERS}?$filter=SalesOrder eq '1'&$expand=to_Item")).rows
+    assert "__next" not in row["to_Item"]

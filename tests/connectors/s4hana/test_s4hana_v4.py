@@ -160,3 +160,13 @@ async def test_errors_are_plain_texts(plain: Plain) -> None:
     assert (await get(plain, "$metadata")).headers["Content-Type"] == "application/xml"
     assert "SalesOrder" in [each["name"] for each in (await get(plain, "")).body["value"]]
     assert (await plain.write("POST", f"{V4}SalesOrder", order(_Item=[{"Material": "USAGE"}]))).error[0] == 400
+
+
+async def test_what_is_expanded_comes_in_pages_where_the_tenant_cuts_it(plain: Plain, make_order: Any) -> None:
+    item = {"Material": "SUBSCRIPTION", "RequestedQuantity": "1"}
+    await plain.seed(sales_orders=[make_order(item, item, item)], settings={"expanded_rows": 2})
+    whole = (await plain.call("GET", f"{V4}SalesOrder('3')?$expand=_Item")).body
+    assert [row["SalesOrderItem"] for row in whole["_Item"]] == ["10", "20"]
+    rest = (await plain.call("GET", V4 + whole["_Item@odata.nextLink"])).body
+    assert [row["SalesOrderItem"] for row in rest["value"]] == ["30"]
+    assert "@odata.nextLink" not in rest

@@ -12,13 +12,17 @@ import pytest
 
 import connectors.s4hana
 from connectors.s4hana.connector import CONNECTOR
+from connectors.s4hana.journal import result
 from connectors.s4hana.samples import INVOICE, JOURNAL, SETTINGS
 from connectors.s4hana.webhook import WEBHOOK
-from hub.sdk.errors import UnreadableWebhook, WebhookRejected
-from hub.sdk.values import InboundEvent
+from hub.schemas.drift import compile_drift
+from hub.sdk.errors import OutcomeUnknown, UnreadableWebhook, WebhookRejected
+from hub.sdk.exact_json import dumps
+from hub.sdk.values import InboundEvent, Response
 from tests.connectors.s4hana.linking import linked
 
 FIXTURES = Path(str(connectors.s4hana.__file__)).parent / "fixtures"
+GONE = ["missing-field AccountingDocument", "missing-field FiscalYear"]
 OWN: Any = CONNECTOR.settings.model_validate(SETTINGS)
 SECRET = SETTINGS["webhook_secret"]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -75,6 +79,102 @@ def test_a_confirmation_is_an_event_with_its_document() -> None:
     (failed,) = WEBHOOK.parse((FIXTURES / "not_posted.xml").read_bytes())
     assert (failed.data["posted"], failed.data["accounting_document"]) == (False, "")
     assert [each["type"] for each in failed.data["log"]] == ["609(RW)", "507(F5)"]
+
+
+def confirmed(*altered: tuple[str, str]) -> list[InboundEvent]:
+    """Read the confirmation of a posting in which something is altered."""
+    text = (FIXTURES / "posted.xml").read_text("utf-8")
+    for old, new in altered:
+        assert old in text
+        text = text.replace(old, new)
+    return list(WEBHOOK.parse(text.encode()))
+
+
+NUMBER = "<AccountingDocument>1800000000</AccountingDocument>"
+MOST = "<MaximumLogItemSeverityCode>1</MaximumLogItemSeverityCode>"
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        [(NUMBER, "")],
+        [(NUMBER, "<DocumentNumber>1800000000</DocumentNumber>")],
+        [(MOST, MOST.replace("1", "3"))],
+        [(MOST, MOST.replace("1", "7"))],
+        [(MOST, MOST.replace("1", "7")), (NUMBER, "")],
+    ],
+    ids=("no document", "another name", "an error", "unknown severity", "neither"),
+)
+def test_a_confirmation_that_says_neither_is_kept_for_a_person(altered: list[tuple[str, str]]) -> None:
+    """That an entry was not posted is said by an error without a document alone: who believes it may post it again."""
+    with pytest.raises(UnreadableWebhook) as refusal:
+        confirmed(*altered)
+    assert "neither posted nor refused" in str(refusal.value.facts["reason"])
+    sent = (FIXTURES / "posted.xml").read_text("utf-8")
+    for old, new in altered:
+        sent = sent.replace(old, new)
+    with pytest.raises(OutcomeUnknown):
+        result(Response(status=200, body=sent.encode()))
+
+
+def test_what_is_new_in_a_confirmations_log_is_told() -> None:
+    (event,) = confirmed(("<SeverityCode>1</SeverityCode>", "<SeverityCode>W</SeverityCode>"))
+    assert event.schema is not None
+    (found,) = compile_drift(CONNECTOR.schemas[event.schema])(event.record)
+    assert (found.kind, found.path, found.detail) == ("new-value", "log[].severity", "W")
+    (event,) = confirmed()
+    assert compile_drift(CONNECTOR.schemas[str(event.schema)])(event.record) == []
+
+
+def told(kind: str, data: Any) -> InboundEvent:
+    """Read a business event of a type that holds this data."""
+    envelope = {"specversion": "1.0", "id": "1", "type": kind, "source": "s", "time": "2026-01-31T10:00:00Z"}
+    (event,) = WEBHOOK.parse(dumps({**envelope, "data": data}))
+    return event
+
+
+POSTED = "sap.s4.beh.journalentry.v1.JournalEntry.Created.v1"
+KEYS = {"FiscalYear": "2026", "AccountingDocument": "0100000007", "CompanyCode": "1010"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "subject", "kinds"),
+    [
+        (POSTED, KEYS, "1010/2026/100000007", []),
+        (POSTED, {"AAA": "x", **KEYS}, "1010/2026/100000007", ["unknown-field AAA"]),
+        (POSTED, {**KEYS, "FiscalYear": 2026}, "", ["changed-type FiscalYear"]),
+        (POSTED, {"CompanyCode": "1010", "Year": "2026"}, "", ["unknown-field Year", *GONE]),
+        (
+            "sap.s4.beh.salesorder.v1.SalesOrder.Changed.v1",
+            {"SalesOrder": "7", "Item": "10"},
+            "7",
+            ["unknown-field Item"],
+        ),
+        ("sap.s4.beh.product.v1.Product.Changed.v1", {"Product": ["A"]}, "", ["changed-type Product"]),
+        ("sap.s4.beh.product.v1.Product.Changed.v1", {"Product": ""}, "", []),
+        # Of what is not declared here nobody can say which of its fields are keys.
+        ("sap.s4.beh.workorder.v1.WorkOrder.Created.v1", {"WorkOrder": "1", "Plant": "1010"}, "", []),
+    ],
+)
+def test_the_keys_of_an_event_are_pinned(kind: str, data: Any, subject: str, kinds: list[str]) -> None:
+    """A further field is no part of the subject, and a missing or retyped key makes none at all."""
+    event = told(kind, data)
+    assert event.subject == subject
+    found = [] if event.schema is None else compile_drift(CONNECTOR.schemas[event.schema])(event.record)
+    assert sorted(f"{one.kind} {one.path}" for one in found) == sorted(kinds)
+    assert {name: event.data[name] for name in data} == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        ("sap.s4.beh.product.v1.Product.Changed.v1", "s4hana.product_event@1"),
+        ("sap.s4.beh.product.v1.Product.Changed.v2", "s4hana.product_event@1.2"),
+        ("sap.s4.beh.product.v2.Product.Changed.v2", "s4hana.product_event@2"),
+    ],
+)
+def test_an_event_claims_the_version_of_its_type(kind: str, schema: str) -> None:
+    assert told(kind, {"Product": "A"}).schema == schema
 
 
 @pytest.mark.parametrize(

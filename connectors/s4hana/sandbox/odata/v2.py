@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -240,12 +240,20 @@ class ServiceV2:
                     body[name] = {"__deferred": {"uri": f"{uri}/{name}"}}
                 continue
             target = self.service.sets[navigation.target]
-            found = [
-                self._entity(target, each, below, inner.shown)
-                for each, below in self.entities.behind(entity_set, row, navigation)
-            ]
-            body[name] = {"results": found} if navigation.many else found[0] if found else None
+            behind = list(self.entities.behind(entity_set, row, navigation))
+            page = page_of(lambda after, rows=behind: rows, Options(), self._most(behind))  # type: ignore[misc]
+            found = [self._entity(target, each, below, inner.shown) for each, below in page.rows]
+            if not navigation.many:
+                body[name] = found[0] if found else None
+                continue
+            body[name] = {"results": found}
+            if page.next is not None:
+                body[name]["__next"] = f"{uri}/{name}?$skiptoken={quote(page.next)}"
         return body
+
+    def _most(self, behind: Sequence[Any]) -> int:
+        """Give how many of the rows behind a navigation one answer expands."""
+        return self._tenant.settings.expanded_rows or len(behind) + 1
 
     def etag(self, entity_set: EntitySet, row: Row) -> str:
         """Give an entity's ETag; empty where it has none."""

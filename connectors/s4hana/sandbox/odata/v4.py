@@ -197,10 +197,14 @@ class ServiceV4:
             if not navigation.many:
                 body[name] = self._entity(target, *found[0], options.shown, call) if found else None
                 continue
-            page = page_of(lambda after, found=found: found, options, len(found) + 1)  # type: ignore[misc]
+            most = self._tenant.settings.expanded_rows or len(found) + 1
+            page = page_of(lambda after, found=found: found, options, most)  # type: ignore[misc]
             if page.total is not None:
                 body[f"{name}@odata.count"] = page.total
             body[name] = [self._entity(target, each, below, options.shown, call) for each, below in page.rows]
+            if page.next is not None:
+                link = f"{self.uri(entity_set, key).rpartition('/')[2]}/{name}"
+                body[f"{name}@odata.nextLink"] = f"{link}?$skiptoken={quote(page.next)}"
         return body
 
     def _value(self, entity_set: EntitySet, name: str, row: Row, call: Call) -> Any:
