@@ -80,6 +80,9 @@ def _each(reason: str, *paths: str) -> dict[str, str]:
     return dict.fromkeys(paths, reason)
 
 
+_ADDRESS = _each(
+    _EMPTY, *(f"addressBook.items[].addressBookAddress.{name}" for name in ("addr1", "addr2", "city", "state", "zip"))
+)
 _LINE = _each(_EMPTY, "item.items[].description", "item.items[].quantity")
 _NOTE = _each(_SOME, "lines.data[].invoice_line_item")
 _PAYMENT = _each(_SOME, "payment.charge", "payment.payment_intent")
@@ -96,6 +99,7 @@ MAY_BE_MISSING: Mapping[str, Mapping[str, str]] = {
     "netsuite.customer@2026.1": _each(
         _EMPTY, "companyName", "email", "firstName", "lastName", "parent", "phone", "terms", "vatRegNumber"
     )
+    | _ADDRESS
     | _each(_TAXED, "taxable"),
     "netsuite.invoice@2026.1": _LINE | _each(_EMPTY, "externalId") | _each(_TAXED, "taxTotal"),
     "netsuite.journal_entry@2026.1": _each(_EMPTY, "line.items[].credit", "line.items[].debit"),
