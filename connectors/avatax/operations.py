@@ -48,13 +48,13 @@ _ROUGH = frozenset({"NotCoded", "CountryCentroid", "RegionCentroid", "PartialCen
 async def _quote(session: Session, record: Record) -> Record:
     settings = settings_of(session)
     url = address(settings, "transactions/create", {"$include": INCLUDE})
-    return read_result(await session.send(write_request(settings, url, quote_model(settings, record))))
+    return _looked_at(read_object(await session.send(write_request(settings, url, quote_model(settings, record)))))
 
 
 async def _read(session: Session, record: Record) -> Record:
     settings = settings_of(session)
     url = _document_url(settings, record["code"], recorded_type(record), include=True)
-    return read_result(await session.send(read_request(settings, url)))
+    return _looked_at(read_object(await session.send(read_request(settings, url))))
 
 
 async def _resolve(session: Session, record: Record) -> Record:
@@ -115,7 +115,7 @@ def _found(response: Response, key: EffectKey) -> Record | None:
 
 
 def _looked_at(transaction: Record) -> Record:
-    """Give what a look has found in the contract's words; what cannot be read is the same whenever it is looked at."""
+    """Give what was only read in the contract's words; what cannot be read is the same whenever it is looked at."""
     try:
         return result(transaction)
     except OutcomeUnknown as error:
