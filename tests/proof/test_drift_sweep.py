@@ -54,6 +54,27 @@ READS = (
             ("sales_order.read", "sales_order", "salesOrder"),
         )
     ),
+    *(
+        Read(
+            vendor="stripe", operation=f"{kind}.read", schema=f"stripe.{kind}@2026-09-30", path=rf"/v1/{path}/\w+($|\?)"
+        )
+        for kind, path in (
+            ("balance_transaction", "balance_transactions"),
+            ("charge", "charges"),
+            ("credit_note", "credit_notes"),
+            ("customer", "customers"),
+            ("dispute", "disputes"),
+            ("invoice", "invoices"),
+            ("invoice_payment", "invoice_payments"),
+            ("payment_intent", "payment_intents"),
+            ("payout", "payouts"),
+            ("price", "prices"),
+            ("product", "products"),
+            ("refund", "refunds"),
+            ("subscription", "subscriptions"),
+            ("subscription_item", "subscription_items"),
+        )
+    ),
 )
 #: What is written first, so that the answer has all that is looked at.
 BEFORE: dict[str, Sequence[dict[str, Any]]] = {
@@ -126,25 +147,26 @@ async def test_whatever_changes_in_an_answer_is_named(read: Read) -> None:
     samples = import_module(f"connectors.{read.vendor}.samples").SAMPLES
     sample = next(one for one in samples.reads if one.operation == read.operation)
     every = list(places(shape_of(connector.schemas[read.schema])))
+    if read.vendor == "stripe":
+        # Of what stands within them the sample has not all; `object` says what an answer is, and not what it says.
+        every = [place for place in every if "." not in place.path and place.path != "object"]
     given = [place for place in every if place.given]
     assert given
     inner, outer = innermost(given), outermost(given)
-    tellers = [place for place in every if place.shape.values is not None]
+    tellers = [place for place in every if Kind.STRING in place.shape.kinds and place.shape.values is not None]
     holders = {place.path.rpartition(".")[0] for place in every}
     async with stand(connector, samples, bundle_of(connector, samples, sample)) as hub:
         await prepare(hub, sample, [WriteSample(documents=lambda _: 1, **one) for one in BEFORE.get(read.schema, ())])
         sweep = Sweep(hub, read, sample.input)
         assert await sweep.found([]) == (set(), RunState.SUCCEEDED)
-        for gone in (inner, outer):
+        for gone in (*by_itself(inner), *by_itself(outer)):
             told = {("missing-field", place.path) for place in gone}
             assert await sweep.found([{"drop": [place.dotted for place in gone]}]) == (told, RunState.PARKED)
         retyped = {place.path: of_another_kind(place.shape) for place in every}
-        for lot in lots(innermost([place for place in every if retyped[place.path] is not None])):
+        for lot in by_itself(innermost([place for place in every if retyped[place.path] is not None])):
             told = {("changed-type", place.path) for place in lot}
-            assert await sweep.found([{"set": {place.dotted: retyped[place.path] for place in lot}}]) == (
-                told,
-                RunState.PARKED,
-            )
+            deed = {"set": {place.dotted: retyped[place.path] for place in lot}}
+            assert await sweep.found([deed]) == (told, RunState.PARKED)
         added = {f"{holder}.{NEW}" if holder else NEW for holder in holders}
         told = {("unknown-field", path) for path in added}
         assert await sweep.found([{"set": {path.replace("[]", ""): 1 for path in added}}]) == (
@@ -171,10 +193,12 @@ async def prepare(hub: Stand, sample: ReadSample | WriteSample, before: Sequence
         await connected.close()
 
 
-def lots(found: list[Place]) -> Iterator[list[Place]]:
-    """Give fields in lots that one comparison tells in full."""
-    for start in range(0, len(found), MOST_FINDINGS):
-        yield found[start : start + MOST_FINDINGS]
+def by_itself(found: list[Place]) -> Iterator[list[Place]]:
+    """Give fields in lots that one comparison tells in full; the id, by which answers are known, goes alone."""
+    yield from ([place] for place in found if place.path == "id")
+    others = [place for place in found if place.path != "id"]
+    for start in range(0, len(others), MOST_FINDINGS):
+        yield others[start : start + MOST_FINDINGS]
 
 
 class Sweep:
