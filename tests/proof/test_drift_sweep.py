@@ -1,7 +1,7 @@
-"""Whatever a tax engine, an ERP or billing answers a read with: each field that comes, goes or becomes another is named.
+"""Whatever AvaTax, NetSuite or Stripe answers a read with: each field that comes, goes or becomes another is named.
 
 Over HTTP against the vendors' sandboxes, read by read, with the hub's own engine and the drift policy that ships. Which
-fields there are says the schema of the answer; all of one kind change at once.
+fields there are says the schema of the answer; many of them change at once.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ READS = (
             ("journal_entry.read", "journal_entry", "journalEntry"),
             ("sales_order.read", "sales_order", "salesOrder"),
         )
+    ),
+    Read(
+        vendor="stripe",
+        operation="tax.quote",
+        schema="stripe.tax.calculation@2026-09-30",
+        path=r"/v1/tax/calculations($|\?)",
     ),
     *(
         Read(
