@@ -16,15 +16,16 @@ import pytest
 from hub.model.kinds import Kind
 from hub.model.run import RunState
 from hub.proof.certification.stand import ENVIRONMENT, Stand, stand
-from hub.queries import drift
+from hub.queries import drift, timeline
 from hub.queries.view import View
 from hub.schemas.drift import MOST_FINDINGS
 from hub.schemas.shape import Shape, shape_of
+from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
-from tests.proof.test_vendor_drift import bundle_of, call, change
+from tests.proof.test_vendor_drift import bundle_of, call, case_facts, change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,25 @@ async def test_whatever_changes_in_an_answer_is_named(read: Read) -> None:
         if told:
             found, _ = await sweep.found([{"set": {place.dotted: UNHEARD for place in tellers}}])
             assert found == told
+
+
+async def test_a_document_whose_answer_cannot_be_read_is_recorded_once_and_named() -> None:
+    """AvaTax has recorded it: the run looks it up, can read that no better, and says which field is gone."""
+    connector = import_module("connectors.avatax.connector").CONNECTOR
+    samples = import_module("connectors.avatax.samples").SAMPLES
+    sample = next(one for one in samples.writes if one.operation == "tax.commit")
+    async with stand(connector, samples, bundle_of(connector, samples, sample)) as hub:
+        gone = [
+            {"path": "transactions/create", "drop": ["totalTax"]},
+            {"path": r"transactions\?", "drop": ["value.totalTax"]},
+        ]
+        await change(hub, gone)
+        run, state = await call(hub, sample.input, "drifted")
+        assert (state, sample.documents(hub.books())) == (RunState.PARKED, 1)
+        view = View(environment=ENVIRONMENT, database=hub.database, ambient=hub.ambient)
+        (case,) = timeline.detail(view, run, payloads=True).cases
+        facts = exact_json.loads(case_facts(hub, case.id))
+        assert (case.reason, facts["kind"], facts["path"]) == ("answer-drifted", "missing-field", "totalTax")
 
 
 async def prepare(hub: Stand, sample: ReadSample | WriteSample, before: Sequence[WriteSample] = ()) -> None:
