@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from connectors.avatax.answered import DRIFTED, drifted
 from connectors.avatax.client import (
     address,
     document_path,
@@ -29,12 +30,12 @@ from connectors.avatax.client import (
 )
 from connectors.avatax.failures import ABSENT, ALREADY_VOID
 from connectors.avatax.models import REASONS, address_model, commit_model, quote_model, recorded_type
-from connectors.avatax.results import INCLUDE, claim, messages, read_result, result
+from connectors.avatax.results import INCLUDE, claim, messages, named, read_result, result
 from connectors.avatax.settings import AvataxSettings
 from hub.sdk import tax
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Operation, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData, HubError, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import Look, ReadBefore, Standing
 from hub.sdk.session import Session
@@ -47,13 +48,13 @@ _ROUGH = frozenset({"NotCoded", "CountryCentroid", "RegionCentroid", "PartialCen
 async def _quote(session: Session, record: Record) -> Record:
     settings = settings_of(session)
     url = address(settings, "transactions/create", {"$include": INCLUDE})
-    return read_result(await session.send(write_request(settings, url, quote_model(settings, record))))
+    return _looked_at(read_object(await session.send(write_request(settings, url, quote_model(settings, record)))))
 
 
 async def _read(session: Session, record: Record) -> Record:
     settings = settings_of(session)
     url = _document_url(settings, record["code"], recorded_type(record), include=True)
-    return read_result(await session.send(read_request(settings, url)))
+    return _looked_at(read_object(await session.send(read_request(settings, url))))
 
 
 async def _resolve(session: Session, record: Record) -> Record:
@@ -100,7 +101,9 @@ def _found(response: Response, key: EffectKey) -> Record | None:
     value = read_object(response).get("value")
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise OutcomeUnknown("The answer is not a list of tax documents.", code="unreadable-answer")
-    if any(item.get("referenceCode") != key for item in value):
+    if any("referenceCode" not in item for item in value):
+        raise _for_a_person(drifted("missing-field", "value[].referenceCode", what="required"))
+    if any(item["referenceCode"] != key for item in value):
         raise OutcomeUnknown("A document was found that was not asked for.", code="foreign-answer")
     # A document that was adjusted by hand is listed with its old revisions, the latest first; those do not count.
     # One of which only old revisions carry the key was adjusted by the hub: it was recorded all the same.
@@ -108,7 +111,19 @@ def _found(response: Response, key: EffectKey) -> Record | None:
     if len(current) > 1:
         ids = ", ".join(str(item.get("id")) for item in current[:5])
         raise FixData("AvaTax has several documents of one write.", code="found-twice", ids=ids)
-    return result(current[0]) if current else None
+    return _looked_at(current[0]) if current else None
+
+
+def _looked_at(transaction: Record) -> Record:
+    """Give what was only read in the contract's words; what cannot be read is the same whenever it is looked at."""
+    try:
+        return result(transaction)
+    except OutcomeUnknown as error:
+        raise _for_a_person(error) from error
+
+
+def _for_a_person(error: OutcomeUnknown) -> HubError:
+    return FixData(error.detail, code=error.code, **error.facts) if error.code == DRIFTED else error
 
 
 def _recorded_it(request: Request, document: Record) -> bool:
@@ -144,7 +159,10 @@ def _adjusted_it(request: Request, document: Record) -> bool:
 
 def _is_adjusted(request: Request, response: Response) -> bool:
     wanted = loads(request.body)["newTransaction"]["referenceCode"]
-    return bool(read_object(response).get("referenceCode") == wanted)
+    answer = read_object(response)
+    if "referenceCode" not in answer:
+        raise _for_a_person(drifted("missing-field", "referenceCode", what="required"))
+    return bool(answer["referenceCode"] == wanted)
 
 
 def _void(settings: AvataxSettings, record: Record, key: EffectKey) -> Request:
@@ -158,9 +176,10 @@ def _voided(response: Response) -> Record:
     error = answer.get("error")
     if isinstance(error, dict) and error.get("code") == ALREADY_VOID:
         return {"status": "voided"}
-    if answer.get("status") != "Cancelled" or not isinstance(answer.get("code"), str):
-        raise OutcomeUnknown("The answer does not say which document is void.", code="unreadable-answer")
-    return {"code": answer["code"], "status": "voided"}
+    document = named(answer)
+    if document.named("status") != "Cancelled":
+        raise OutcomeUnknown("The answer does not say that the document is void.", code="unreadable-answer")
+    return {"code": document.named("code"), "status": "voided"}
 
 
 def _voided_it(request: Request, output: Record) -> bool:
@@ -184,10 +203,9 @@ def _standing(response: Response) -> Standing | None:
         if isinstance(error, dict) and error.get("code") == ABSENT:
             return None
         raise OutcomeUnknown("The answer is not AvaTax's.", code="unreadable-answer")
-    if not isinstance(answer.get("id"), int):
-        raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
+    found = _looked_at(answer)
     # Each revision has a number of its own.
-    return Standing(version=str(answer["id"]), output=result(answer))
+    return Standing(version=found["id"], output=found)
 
 
 def _standing_void(response: Response) -> Standing | None:

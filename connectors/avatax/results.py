@@ -5,10 +5,10 @@ Tax is taken as the engine gives it and never computed again: a company may roun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.avatax.answered import Answered, drifted
 from connectors.avatax.models import INVOICE, RETURN
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Record
@@ -20,6 +20,8 @@ from hub.sdk.values import Response
 _TRANSACTION = "avatax.transaction@2"
 #: Lines with their tax by jurisdiction, and addresses; without it a document that is read has no lines.
 INCLUDE = "Details,Addresses"
+#: What every document is named by; an answer with none of it is none of AvaTax's documents.
+_NAMES = frozenset({"id", "code", "status", "type"})
 _KINDS = {INVOICE: "sale", RETURN: "return"}
 _STATES = {
     "Temporary": "quoted",
@@ -37,10 +39,10 @@ _TAX_TYPES = {
     "output": "vat",
     "input": "vat",
 }
+_SHORT_LEVELS = {"CNT": "country", "STA": "state", "CTY": "county", "CIT": "city", "STJ": "special"}
 _SEVERITIES = {"success": "information", "information": "information", "warning": "warning"}
 #: Why AvaTax takes nothing somewhere: the company has no nexus there.
 _NO_NEXUS = "NexusRule"
-_ZERO = Decimal(0)
 #: The override by which a line has a tax that was found elsewhere.
 _BILLED = "TaxAmount"
 
@@ -59,39 +61,47 @@ def claim(response: Response) -> tuple[str, Record]:
 
 
 def result(transaction: Mapping[str, Any]) -> Record:
-    """Give a transaction in the contract's words; raises `OutcomeUnknown` as `read_result` does."""
-    state = _STATES.get(str(transaction.get("status")))
-    lines = transaction.get("lines") or []
-    texts = [transaction.get(name) for name in ("code", "date", "currencyCode")]
-    totals = [transaction.get(name) for name in ("totalAmount", "totalTax")]
-    if state is None or not all(map(_is_number, totals)) or not all(isinstance(text, str) and text for text in texts):
-        raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
-    if not isinstance(lines, list) or not all(isinstance(line, dict) and _is_number(line.get("tax")) for line in lines):
-        raise OutcomeUnknown("The answer's lines cannot be read.", code="unreadable-answer")
+    """Give a transaction in the contract's words; raises `OutcomeUnknown`, which names what of it cannot be read."""
+    document = named(transaction)
+    state = _STATES.get(document.named("status"))
+    if state is None:
+        raise drifted("new-value", "status")
+    kind = "estimate" if state == "quoted" else _KINDS.get(document.named("type"))
+    if kind is None:
+        raise drifted("new-value", "type")
+    lines = document.objects("lines")
     made = [_line(line) for line in lines]
     recorded = {
-        "id": str(transaction["id"]) if state != "quoted" and isinstance(transaction.get("id"), int) else None,
-        "version": transaction.get("version") if state != "quoted" else None,
-        "tax_date": _tax_day(transaction.get("taxDate"), lines),
+        "id": str(document.whole("id")) if state != "quoted" else None,
+        "version": document.whole("version") if state != "quoted" else None,
+        "tax_date": _tax_day(document, lines),
         # Older accounts name the customer `customerVendorCode` only; newer ones give both, with one value.
-        "customer_id": transaction.get("customerCode") or transaction.get("customerVendorCode"),
+        "customer_id": document.first("customerCode", "customerVendorCode") or None,
     }
+    # What Avalara has filed is locked, whatever its status.
+    is_filed = document.flag("locked") and state == "committed"
     return {
-        "code": transaction["code"],
-        "kind": "estimate" if state == "quoted" else _KINDS.get(str(transaction.get("type")), "sale"),
-        # What Avalara has filed is locked, whatever its status.
-        "status": "filed" if state == "committed" and transaction.get("locked") is True else state,
+        "code": document.named("code"),
+        "kind": kind,
+        "status": "filed" if is_filed else state,
         **{name: value for name, value in recorded.items() if value is not None},
-        "date": str(transaction["date"])[:10],
-        "currency": transaction["currencyCode"],
-        "total": transaction["totalAmount"],
-        "taxable_total": _number(transaction.get("totalTaxable")),
-        "exempt_total": _number(transaction.get("totalExempt")),
-        "tax_total": transaction["totalTax"],
+        "date": document.named("date")[:10],
+        "currency": document.named("currencyCode"),
+        "total": document.number("totalAmount"),
+        "taxable_total": document.number("totalTaxable"),
+        "exempt_total": document.number("totalExempt"),
+        "tax_total": document.number("totalTax"),
         "lines": made,
         "nexus": nexus_of(made),
         "messages": messages(transaction.get("messages")),
     }
+
+
+def named(answer: Mapping[str, Any]) -> Answered:
+    """Take an answer for a document of AvaTax's; raises `OutcomeUnknown` for one with nothing that documents have."""
+    if not _NAMES & answer.keys():
+        raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
+    return Answered(answer)
 
 
 def messages(given: object) -> list[dict[str, str]]:
@@ -105,85 +115,91 @@ def messages(given: object) -> list[dict[str, str]]:
     return found[:1000]
 
 
-def _line(line: Mapping[str, Any]) -> dict[str, Any]:
-    details = [_detail(detail) for detail in _objects(line.get("details"))]
-    exempt, tax = _number(line.get("exemptAmount")), line["tax"]
+def _line(line: Answered) -> dict[str, Any]:
+    details = [_detail(detail) for detail in line.objects("details")]
     made = {
-        "id": str(line.get("lineNumber") or "-"),
-        "amount": _number(line.get("lineAmount")),
-        "taxable": _number(line.get("taxableAmount")),
-        "exempt": exempt,
-        "tax": tax,
-        "inclusive": line.get("taxIncluded") is True,
+        "id": line.named("lineNumber"),
+        "amount": line.number("lineAmount"),
+        "taxable": line.number("taxableAmount"),
+        "exempt": line.share("exemptAmount"),
+        "tax": line.number("tax"),
+        "inclusive": line.flag("taxIncluded"),
         "reason": _reason(line, details),
         "details": details,
     }
-    if isinstance(line.get("taxCode"), str) and line["taxCode"]:
-        made["tax_code"] = line["taxCode"]
-    if line.get("taxOverrideType") == _BILLED and _is_number(line.get("taxCalculated")):
-        made["calculated_tax"] = line["taxCalculated"]
+    code, calculated = line.text("taxCode"), line.number_if_any("taxCalculated")
+    if code:
+        made["tax_code"] = code
+    if line.record.get("taxOverrideType") == _BILLED and calculated is not None:
+        made["calculated_tax"] = calculated
     return made
 
 
-def _reason(line: Mapping[str, Any], details: list[dict[str, Any]]) -> str:
-    if line["tax"] != 0 or any(detail["reason"] == "taxed" for detail in details):
+def _reason(line: Answered, details: list[dict[str, Any]]) -> str:
+    is_taxable = line.flag("isItemTaxable")
+    if line.number("tax") != 0 or any(detail["reason"] == "taxed" for detail in details):
         return "taxed"
-    if _number(line.get("exemptAmount")) != 0:
+    if line.share("exemptAmount") != 0:
         return "exempt-customer"
     reasons = [detail["reason"] for detail in details]
     if reasons:
         return str(reasons[0])
-    return "exempt-product" if line.get("isItemTaxable") is False else "not-collecting"
+    return "not-collecting" if is_taxable else "exempt-product"
 
 
-def _detail(detail: Mapping[str, Any]) -> dict[str, Any]:
-    rate = _number(detail.get("rate"))
-    exempt = _number(detail.get("exemptAmount"))
+def _detail(detail: Answered) -> dict[str, Any]:
+    code = detail.text("jurisCode")
     made = {
-        "country": str(detail.get("country") or "US"),
-        "level": by_level(str(detail.get("jurisdictionType") or "")),
-        "jurisdiction": str(detail.get("jurisName") or detail.get("jurisCode") or "-"),
-        "tax_type": _TAX_TYPES.get(str(detail.get("taxType", "")).lower(), "other"),
-        "rate": rate,
-        "taxable": _number(detail.get("taxableAmount")),
-        "exempt": exempt,
-        "tax": _number(detail.get("tax")),
-        "reason": _detail_reason(detail, rate, exempt),
+        "country": detail.named("country"),
+        "level": _level(detail),
+        "jurisdiction": detail.text("jurisName") or code or "-",
+        "tax_type": _TAX_TYPES.get(detail.text("taxType").lower(), "other"),
+        "rate": detail.number("rate"),
+        "taxable": detail.number("taxableAmount"),
+        "exempt": detail.share("exemptAmount"),
+        "tax": detail.number("tax"),
+        "reason": _detail_reason(detail),
     }
-    for name, theirs in (("region", "region"), ("code", "jurisCode"), ("tax_name", "taxName")):
-        if isinstance(detail.get(theirs), str) and detail[theirs]:
-            made[name] = detail[theirs]
+    if code:
+        made["code"] = code
+    # AvaTax leaves these out where there are none.
+    for name, theirs in (("region", "region"), ("tax_name", "taxName")):
+        if detail.record.get(theirs):
+            made[name] = detail.text(theirs)
     return made
 
 
-def _detail_reason(detail: Mapping[str, Any], rate: Decimal | int, exempt: Decimal | int) -> str:
-    if detail.get("nonTaxableType") == _NO_NEXUS:
+def _level(detail: Answered) -> str:
+    """Tell how high a jurisdiction stands: older accounts say it by three letters only."""
+    word = detail.first("jurisdictionType", "jurisType")
+    return by_level(_SHORT_LEVELS.get(word, word))
+
+
+def _detail_reason(detail: Answered) -> str:
+    untaxed = detail.share("nonTaxableAmount")
+    if untaxed != 0 and "nonTaxableType" not in detail.record:
+        # Without it nobody could tell where the company has no nexus.
+        raise detail.missing("nonTaxableType")
+    if detail.record.get("nonTaxableType") == _NO_NEXUS:
         return "not-collecting"
-    if exempt != 0:
+    if detail.share("exemptAmount") != 0:
         return "exempt-customer"
-    if _number(detail.get("nonTaxableAmount")) != 0:
+    if untaxed != 0:
         return "exempt-product"
-    return "taxed" if rate != 0 else "zero-rated"
+    return "taxed" if detail.number("rate") != 0 else "zero-rated"
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _number(value: object) -> Decimal | int:
-    return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else _ZERO
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def _tax_day(whole: object, lines: list[dict[str, Any]]) -> str | None:
+def _tax_day(document: Answered, lines: Sequence[Answered]) -> str | None:
     """Give the day whose rates were applied: that of all lines, as each may say its own, else the document's."""
-    days = {_day(line.get("taxDate")) for line in lines} - {None}
-    return days.pop() if len(days) == 1 else _day(whole)
+    whole = _day(document.text("taxDate"))
+    days = {_day(line.text("taxDate")) for line in lines} - {None}
+    return days.pop() if len(days) == 1 else whole
 
 
-def _day(value: object) -> str | None:
+def _day(text: str) -> str | None:
     # AvaTax writes 1900-01-01 for a date that was never set.
-    return value[:10] if isinstance(value, str) and len(value) >= 10 and not value.startswith("1900-01-01") else None
+    return text[:10] if len(text) >= 10 and not text.startswith("1900-01-01") else None

@@ -20,6 +20,7 @@ from connectors.netsuite.client import (
 )
 from connectors.netsuite.settings import NetSuiteSettings
 from connectors.netsuite.standing import GUARD, GUARD_WITHIN
+from hub.sdk.answers import read_object
 from hub.sdk.connector import JsonSchema, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
 from hub.sdk.session import Session
@@ -136,6 +137,7 @@ def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
         output={"$ref": kind.schema},
         read=reads,
         about=has_the_key_asked_for,
+        claim=_claim(kind),
     )
 
 
@@ -146,9 +148,6 @@ def find(kind: Kind, *, name: str) -> ReadOperation:
     record's schema as one is that is read by itself.
     """
     called = name.partition(".")[0]
-
-    def claim(answer: Response) -> tuple[str, Record]:
-        return kind.schema, record_of(answer)
 
     async def one(session: Session, wanted: Record) -> Record:
         query = {"expandSubResources": "true"} if kind.sublists else None
@@ -176,8 +175,17 @@ def find(kind: Kind, *, name: str) -> ReadOperation:
         },
         read=one,
         about=is_the_one_asked_for,
-        claim=claim,
+        claim=_claim(kind),
     )
+
+
+def _claim(kind: Kind) -> Callable[[Response], tuple[str, Record]]:
+    """Give what says of what shape an answer is: whatever it lacks, so that what cannot be read is named."""
+
+    def claim(answer: Response) -> tuple[str, Record]:
+        return kind.schema, read_object(answer)
+
+    return claim
 
 
 def taking_back(

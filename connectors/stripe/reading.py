@@ -7,10 +7,12 @@ from typing import Any
 
 from connectors.stripe.client import PAGE_SIZE, pages, read_object, reading, settings_of
 from connectors.stripe.settings import StripeSettings
-from connectors.stripe.versions import DESCRIBED, NEWEST, pinned, release_of
+from connectors.stripe.versions import DESCRIBED, NEWEST, pinned, release_of, schema_of
+from hub.sdk.answers import read_object as answered_object
 from hub.sdk.connector import JsonSchema, ReadOperation, Record
 from hub.sdk.errors import FixConnection, OutcomeUnknown
 from hub.sdk.session import Session
+from hub.sdk.values import Response
 
 Reader = Callable[[Session, Record], Awaitable[Record]]
 
@@ -24,6 +26,10 @@ BY_ID: JsonSchema = {
 }
 #: Seconds since 1970.
 SECONDS: JsonSchema = {"type": "integer", "minimum": 0}
+#: What stands around objects.
+_OTHERS = frozenset({"list", "search_result"})
+#: What is read with all its lines, page by page.
+_WITH_LINES = frozenset({"invoice", "credit_note"})
 #: How many items a list gives when the caller does not say, and at most.
 _LIMIT, _MOST = 100, 10_000
 #: Keys of metadata that may stand between quotes in a query, and how many conditions Stripe takes in one.
@@ -47,7 +53,31 @@ def read_by_id(
         output={"$ref": f"stripe.{kind}@{NEWEST}"} if versioned else _object(kind),
         gives=pinned(kind) if versioned else None,
         read=read or reader(kind, path),
+        claim=_unread(kind) if versioned else None,
     )
+
+
+def _unread(kind: str) -> Callable[[Response], tuple[str, Record]]:
+    """Give what says of what shape an object is that cannot be read any more: what of it has changed is named so.
+
+    One that can be read is compared as what the read gives, with all its lines.
+    """
+
+    def claim(response: Response) -> tuple[str, Record]:
+        answer, version = answered_object(response), response.headers.get("stripe-version")
+        named, numbered = answer.get("object"), isinstance(answer.get("id"), str)
+        is_whole = named == kind and numbered and (kind not in _WITH_LINES or _has_lines(answer))
+        another = isinstance(named, str) and named != kind and named in _OTHERS | DESCRIBED
+        if version is None or is_whole or another or not (named == kind or numbered):
+            raise OutcomeUnknown(f"It is no {kind} that cannot be read.", code="unreadable-answer")
+        return f"stripe.{kind}@{schema_of(kind, version)}", answer
+
+    return claim
+
+
+def _has_lines(answer: Record) -> bool:
+    lines = answer.get("lines")
+    return isinstance(lines, dict) and isinstance(lines.get("data"), list)
 
 
 def list_of(

@@ -20,8 +20,10 @@ from connectors.stripe.client import listed, read_object, reading, settings_of, 
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.tax_documents import address_of, calculation, noon
 from connectors.stripe.tax_results import CODE, VERSION, calculated, metadata_of, recorded, refuse_another_tax
+from connectors.stripe.versions import NEWEST
 from connectors.stripe.writing import FOR_EVER, MARK
 from hub.sdk import tax
+from hub.sdk.answers import read_object as answered_object
 from hub.sdk.calls import Calls, Course, carried, half_way
 from hub.sdk.connector import Operation, Record, WriteOperation
 from hub.sdk.errors import Conflict, FixData, HubError, OutcomeUnknown
@@ -47,6 +49,15 @@ async def _quote(session: Session, record: Record) -> Record:
 def _quoted(settings: StripeSettings, record: Record, key: EffectKey | None) -> Course[dict[str, Any]]:
     _, result = yield from _calculation(settings, record, key)
     return {**result, "kind": "estimate", "status": "quoted"}
+
+
+def _claim(response: Response) -> tuple[str, Record]:
+    """Say of what shape a calculation or transaction is; its lines come in lists of their own and are no record."""
+    answer = answered_object(response)
+    kind = answer.get("object")
+    if kind not in ("tax.calculation", "tax.transaction"):
+        raise OutcomeUnknown("It is neither a calculation nor a transaction.", code="unreadable-answer")
+    return f"stripe.{kind}@{NEWEST}", answer
 
 
 async def _read(session: Session, record: Record) -> Record:
@@ -319,11 +330,11 @@ def _recording(
 
 
 TAX_ENGINE: tuple[Operation, ...] = (
-    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote),
+    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote, _claim),
     _recording(tax.COMMIT, "Record the tax of a sale", _CREATE, _commit, undo=tax.VOID.name),
     _recording(tax.VOID, "Take a recorded sale back as if it never took place", _REVERSE, _void, result=_voided),
     _recording(tax.ADJUST, "Take a recorded sale back and record another version of it", _CREATE, _adjust),
     _recording(tax.REFUND, "Take a sale back with the tax of that time, whole or by lines", _REVERSE, _refund),
-    tax.READ.reading("Read a recorded sale by its id", _read),
+    tax.READ.reading("Read a recorded sale by its id", _read, _claim),
     tax.RESOLVE.reading("Tell whether Stripe Tax can tax at an address", _resolve),
 )

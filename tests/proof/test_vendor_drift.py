@@ -26,7 +26,7 @@ from hub.queries.view import View
 from hub.sandbox.evolving import read_changes
 from hub.sdk import exact_json
 from hub.sdk.connector import Connector
-from hub.sdk.testing.samples import ReadSample, Samples
+from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
 from hub.store.tables import cases, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
@@ -225,7 +225,7 @@ GONE = {
 KEPT_BACK = {"changed-type", "missing-field"}
 
 
-def bundle_of(connector: Connector, samples: Samples, sample: ReadSample) -> Bundle:
+def bundle_of(connector: Connector, samples: Samples, sample: ReadSample | WriteSample) -> Bundle:
     """Compile the flow that makes the call, over a connection that the shipped policy guards."""
     files = dict(flow_of(connector, samples, sample).files)
     files[f"connections/{CONNECTION}.yaml"] += b"drift: vendor-drift\n"

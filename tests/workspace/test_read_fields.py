@@ -80,6 +80,9 @@ def _each(reason: str, *paths: str) -> dict[str, str]:
     return dict.fromkeys(paths, reason)
 
 
+_ADDRESS = _each(
+    _EMPTY, *(f"addressBook.items[].addressBookAddress.{name}" for name in ("addr1", "addr2", "city", "state", "zip"))
+)
 _LINE = _each(_EMPTY, "item.items[].description", "item.items[].quantity")
 _NOTE = _each(_SOME, "lines.data[].invoice_line_item")
 _PAYMENT = _each(_SOME, "payment.charge", "payment.payment_intent")
@@ -96,6 +99,7 @@ MAY_BE_MISSING: Mapping[str, Mapping[str, str]] = {
     "netsuite.customer@2026.1": _each(
         _EMPTY, "companyName", "email", "firstName", "lastName", "parent", "phone", "terms", "vatRegNumber"
     )
+    | _ADDRESS
     | _each(_TAXED, "taxable"),
     "netsuite.invoice@2026.1": _LINE | _each(_EMPTY, "externalId") | _each(_TAXED, "taxTotal"),
     "netsuite.journal_entry@2026.1": _each(_EMPTY, "line.items[].credit", "line.items[].debit"),
@@ -129,6 +133,12 @@ MAY_BE_MISSING: Mapping[str, Mapping[str, str]] = {
 }
 
 
+#: Fields of which the schema does not say of what kind they are.
+OF_ANY_KIND: set[tuple[str, str]] = set()
+#: Objects whose schema means any further field: of the product only what names it is asked for.
+OPEN_ENDED = {("salesforce.contract@68.0", "Orders[].OrderItems[].Product2")}
+
+
 @pytest.fixture(scope="module")
 def shipped() -> tuple[Bundle, Lineage]:
     catalogue = catalogue_of([*load_connectors().values()])
@@ -156,6 +166,53 @@ def test_a_field_that_is_read_is_missed_where_it_is_gone(shipped: tuple[Bundle, 
                 silent.setdefault(schema, set()).add(path)
     assert looked > 800
     assert silent == {schema: set(paths) for schema, paths in MAY_BE_MISSING.items()}
+
+
+def test_a_field_that_is_read_is_held_back_where_it_is_another_thing(shipped: tuple[Bundle, Lineage]) -> None:
+    """What is not of the kind that a mapping was written for does not reach it."""
+    bundle, lineage = shipped
+    drift = Drift(environment="production", ambient=system_ambient())
+    looked, of_any_kind = 0, set()
+    for schema, paths in sorted(read_fields(bundle, lineage).items()):
+        shape = shape_of(bundle.schemas[schema].document)
+        for path in sorted(paths):
+            looked += 1
+            value = of_another_kind(shape_at(shape, path))
+            if value is None:
+                of_any_kind.add((schema, path))
+                continue
+            found = judged(drift, bundle, schema, with_value(whole(shape), path, value))
+            told = [(one.kind, one.path) for one in found.sightings]
+            assert (told, found.action) == ([("changed-type", path)], Action.QUARANTINE), (schema, path)
+    assert looked > 800
+    assert of_any_kind == OF_ANY_KIND
+
+
+def test_what_is_new_in_a_record_is_told_wherever_it_stands(shipped: tuple[Bundle, Lineage]) -> None:
+    """A field that nobody declared beside each one that is read, and a value that no list of values has."""
+    bundle, lineage = shipped
+    drift = Drift(environment="production", ambient=system_ambient())
+    listed, open_ended = 0, set()
+    for schema, paths in sorted(read_fields(bundle, lineage).items()):
+        shape = shape_of(bundle.schemas[schema].document)
+        for holder in sorted({path.rpartition(".")[0] for path in paths}):
+            new = f"{holder}.carbonLevy" if holder else "carbonLevy"
+            found = judged(drift, bundle, schema, with_value(whole(shape), new, 1))
+            told = [(one.kind, one.path) for one in found.sightings]
+            if not told:
+                open_ended.add((schema, holder))
+                continue
+            assert (told, found.action) == ([("unknown-field", new)], Action.ACCEPT), (schema, new)
+        for path in sorted(paths):
+            if shape_at(shape, path).values is not None:
+                listed += 1
+                found = judged(drift, bundle, schema, with_value(whole(shape), path, "unheard-of"))
+                assert [(one.kind, one.path) for one in found.sightings] in (
+                    [("new-value", path)],
+                    [("changed-type", path)],
+                ), (schema, path)
+    assert listed > 40
+    assert open_ended == OPEN_ENDED
 
 
 @pytest.mark.parametrize(
@@ -284,6 +341,39 @@ def whole(shape: Shape) -> Any:
     if Kind.NUMBER in shape.kinds:
         return 1 if shape.whole else Decimal(1)
     return "x" if Kind.STRING in shape.kinds else False if Kind.BOOLEAN in shape.kinds else None
+
+
+def of_another_kind(shape: Shape) -> Any:
+    """Give a value of a kind that a field never has; None for one that may be anything."""
+    return next((value for kind, value in _OTHERS.items() if kind not in shape.kinds), None)
+
+
+_OTHERS: Mapping[Kind, Any] = {
+    Kind.BOOLEAN: True,
+    Kind.NUMBER: 7,
+    Kind.STRING: "x",
+    Kind.OBJECT: {"value": "x"},
+    Kind.ARRAY: ["x"],
+}
+
+
+def shape_at(shape: Shape, path: str) -> Shape:
+    """Give the shape of a declared field."""
+    for name in path.replace("[]", ".[]").split("."):
+        found = shape.items if name == "[]" else shape.fields[name]
+        assert found is not None
+        shape = found
+    return shape
+
+
+def with_value(record: Any, path: str, value: Any) -> Any:
+    """Put a value where a path leads, in the record itself."""
+    *way, last = path.replace("[]", ".[]").split(".")
+    here = record
+    for name in way:
+        here = here[0] if name == "[]" else here[name]
+    here[last] = value
+    return record
 
 
 def without(record: Any, path: str) -> Any:

@@ -17,6 +17,7 @@ from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.sdk.errors import Conflict, FixConnection, FixData, LimitReached, NoSuchRecord, OutcomeUnknown
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
+from tests.connectors.avatax.test_fixtures import FIXTURES
 
 KEY = EffectKey("a" * 32)
 OTHER_KEY = EffectKey("b" * 32)
@@ -317,8 +318,8 @@ async def test_a_ping_that_says_200_may_still_refuse(engine: Engine) -> None:
 def test_amounts_keep_every_digit() -> None:
     operation = CONNECTOR.operation("tax.commit")
     assert isinstance(operation, WriteOperation)
-    body = b"""{"status":"Committed","code":"I","date":"2026-01-31","currencyCode":"USD","totalAmount":0.1000,
-        "totalTax":123456789012345.67,"lines":[{"tax":0.10}]}"""
-    record = operation.result(Response(status=201, body=body))
+    answer = (FIXTURES / "transaction_committed.json").read_text(encoding="utf-8")
+    body = answer.replace('"totalTax": 93.01', '"totalTax": 123456789012345.67').replace('"tax": -3.88', '"tax": 0.10')
+    record = operation.result(Response(status=201, body=body.encode()))
     assert str(record["tax_total"]) == "123456789012345.67"
-    assert str(record["lines"][0]["tax"]) == "0.10"
+    assert str(record["lines"][1]["tax"]) == "0.10"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.netsuite.connector import CONNECTOR
-from connectors.netsuite.sandbox.record_types import RECORD_TYPES
+from connectors.netsuite.sandbox.record_types import ADDRESS, RECORD_TYPES
 
 SHAPES = {
     "customer": "customer",
@@ -30,9 +30,10 @@ def test_schemas_describe_all_fields(series: str) -> None:
     properties: dict[str, Any] = dict(schema["properties"])
     assert not {field.name for field in shape.body.values()} - properties.keys()
     for sublist, fields in shape.sublists.items():
-        if "items" not in properties[sublist].get("properties", {}):
-            # Customers' addresses and currencies are given as links alone.
-            assert series == "customer"
-            continue
         line = properties[sublist]["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
         assert not {field.name for field in fields.values()} - schema["$defs"][line]["properties"].keys()
+
+
+def test_an_address_is_described_in_full() -> None:
+    schema = CONNECTOR.schemas["netsuite.customer@2026.1"]
+    assert not {field.name for field in ADDRESS.values()} - schema["$defs"]["address"]["properties"].keys()
