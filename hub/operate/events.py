@@ -175,7 +175,7 @@ class EventOrders:
                 connection=row["connection"],
             )
         try:
-            found = webhook.parse(kept_bytes(row))
+            found = webhook.read(account.settings, kept_bytes(row))
         except Exception as error:  # also a defect of the connector leaves the bytes where they are
             reason_now = str(error) if isinstance(error, UnreadableWebhook) else type(error).__name__
             raise FixData(
