@@ -5,8 +5,8 @@ from __future__ import annotations
 from connectors.salesforce.amounts import SCHEMAS
 from connectors.salesforce.deletions import DELETIONS
 from connectors.salesforce.diagnosis import ping
-from connectors.salesforce.failures import classify, limits_seen
 from connectors.salesforce.expected import in_records
+from connectors.salesforce.failures import classify, limits_seen
 from connectors.salesforce.listings import LISTINGS
 from connectors.salesforce.logins import authorizer
 from connectors.salesforce.operations import OPERATIONS

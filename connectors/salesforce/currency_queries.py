@@ -13,7 +13,6 @@ from typing import Any
 
 from connectors.salesforce import amounts
 from connectors.salesforce.amounts import CURRENCY
-from connectors.salesforce.client import settings_of
 from connectors.salesforce.describing import described
 from connectors.salesforce.settings import SalesforceSettings
 from hub.sdk.errors import FixData
@@ -111,7 +110,7 @@ class _Asking:
     async def of(self, part: _Part, object: str, sums: Sums) -> None:
         """Note the amounts of a list of fields and of those within, and what has to be asked beside them."""
         told = await self._told(object)
-        if CURRENCY.lower() not in _fields(told):
+        if _has_one(told):
             return
         lists = {
             str(one.get("relationshipName")).lower(): one
@@ -128,23 +127,21 @@ class _Asking:
             await self._note(item, part, object, sums, asked)
 
     async def _note(self, item: str, part: _Part, object: str, sums: Sums, asked: set[str]) -> None:
-        function, plain = _FUNCTION.fullmatch(item), _FIELD.fullmatch(item)
-        if function is not None and function[1].lower() == "fields":
-            whole = function[2].strip().lower()
-            found = _fields(await self._told(object)).values()
-            sums.amounts |= {
-                str(one["name"]) for one in found if one.get("type") == _SUM and (whole != "custom" or one.get("custom"))
-            }
-            if whole == "custom":
-                self._ask(part, "", asked)
+        function = _FUNCTION.fullmatch(item)
+        named = "" if function is None else function[1].lower()
+        if function is not None and named == "fields":
+            await self._note_all(function[2].strip().lower(), part, object, sums, asked)
             return
-        if function is not None and function[1].lower() in _NO_AMOUNT:
+        if named in _NO_AMOUNT:
             return
-        path = _INNERMOST.search(function[2]) if function is not None else None
-        name = _plain(path[1], part.alias) if path is not None else _path(item, part.alias)
-        if plain is None and not name:
+        inmost = None if function is None else _INNERMOST.search(function[2])
+        name = _path(item, part.alias) if inmost is None else _plain(inmost[1], part.alias)
+        if not name:
             # What a choice between kinds (`TYPEOF`) gives, nobody knows before.
-            raise _no_currency(item)
+            has_several = settings_of(self.session).learned.several
+            if has_several or CURRENCY.lower() in _fields(await self._told(object)):
+                raise _no_currency(item)
+            return
         way, _, last = name.rpartition(".")
         at, led = sums, object
         for step in way.split(".") if way else ():
@@ -152,13 +149,21 @@ class _Asking:
             if not led:
                 return
             at = at.parents.setdefault(relation, Sums())
-        known = _fields(await self._told(led)).get(last.lower())
-        if known is None or known.get("type") != _SUM:
+        told = await self._told(led)
+        known = _fields(told).get(last.lower())
+        if known is None or known.get("type") != _SUM or _has_one(told):
             return
         if function is not None:
             raise _no_currency(item)
         at.amounts.add(str(known["name"]))
         self._ask(part, f"{way}." if way else "", asked)
+
+    async def _note_all(self, which: str, part: _Part, object: str, sums: Sums, asked: set[str]) -> None:
+        """Note what `FIELDS()` names: only those of the org's own come without the currency."""
+        found = [one for one in _fields(await self._told(object)).values() if one.get("type") == _SUM]
+        sums.amounts |= {str(one["name"]) for one in found if which != "custom" or one.get("custom")}
+        if found and which == "custom":
+            self._ask(part, "", asked)
 
     def _ask(self, part: _Part, way: str, asked: set[str]) -> None:
         name = f"{way}{CURRENCY}"
@@ -182,6 +187,12 @@ class _Asking:
 
 def _fields(told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(one.get("name")).lower(): one for one in told["fields"] if isinstance(one, dict)}
+
+
+def _has_one(told: Mapping[str, Any]) -> bool:
+    """Tell whether an object shows that its org has one currency: it has amounts, and no field that names theirs."""
+    fields = _fields(told)
+    return CURRENCY.lower() not in fields and any(one.get("type") == _SUM for one in fields.values())
 
 
 def _no_currency(item: str) -> FixData:

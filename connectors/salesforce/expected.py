@@ -12,7 +12,7 @@ from hub.sdk.errors import FixConnection, FixData
 from hub.sdk.session import Session
 
 GONE = "expected-field-gone"
-_TOLD = "The org has no such field any more, or the user may not see it, and the setting `expects` says that it is read."
+_TOLD = "A field that the setting `expects` names is gone, or the user may not see it any more."
 
 
 def by_object(settings: SalesforceSettings) -> Mapping[str, Sequence[str]]:
@@ -43,14 +43,14 @@ def in_records(settings: SalesforceSettings) -> Mapping[str, Sequence[str]]:
 
 
 def assert_expected(settings: SalesforceSettings, object: str, names: Container[str]) -> None:
-    """Assert that an object, or a whole record of it, has what is expected of it; `FixData` as `expected-field-gone`."""
+    """Assert that an object, or a whole record of it, has what is expected; `FixData` as `expected-field-gone`."""
     missing = [field for field in by_object(settings).get(object, ()) if field not in names]
     if missing:
         raise FixData(_TOLD, code=GONE, object=object, fields=", ".join(missing))
 
 
 async def assert_all_there(session: Session, settings: SalesforceSettings) -> None:
-    """Ask the org whether it has all that is expected; `FixConnection` as `expected-field-gone` names what it has not."""
+    """Ask the org whether it has all that is expected; `FixConnection` as `expected-field-gone` names what is gone."""
     missing = []
     for object, fields in by_object(settings).items():
         try:

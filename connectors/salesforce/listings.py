@@ -68,7 +68,14 @@ def all_of(kind: Kind) -> Pull:
             return
         await _wait_for(session, job)
         while locator != _END:
-            found, locator = await _page(session, job, locator, types, rows or PAGE_ROWS)
+            found, behind = await _page(session, job, locator, types, rows or PAGE_ROWS)
+            if CURRENCY in types and any(CURRENCY not in record for record in found):
+                # The list was ordered while the org had one currency.
+                job, locator = await _ordered(session, kind, types, since), ""
+                yield Page(events=[], cursor=job)
+                await _wait_for(session, job)
+                continue
+            locator = behind
             money = kind.money or "currency" in types.values()
             records = await with_currencies(session, found, named=CURRENCY in types) if money else found
             yield Page(events=[_event(record, kind) for record in records], cursor=f"{job} {locator}")

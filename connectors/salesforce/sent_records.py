@@ -100,8 +100,8 @@ def _with_currency(settings: SalesforceSettings, event: InboundEvent) -> Inbound
     own = settings.currency or (None if learned.several else learned.currency)
     if not own:
         raise UnreadableWebhook(
-            f"The message does not name the currency of its amounts: add {CURRENCY} to its fields, or, where the org has "
-            "one currency, set `currency`.",
+            f"The message does not name the currency of its amounts: add {CURRENCY} to its fields, or set `currency` "
+            "where the org has one.",
             code="no-currency",
             object=object,
             record=event.subject,

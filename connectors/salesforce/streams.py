@@ -49,6 +49,9 @@ async def page_of(
     Rows come by the time of their last change, with `made` by that of their making.
     """
     learned = settings_of(session).learned
+    if learned.several and CURRENCY not in learned.columns.get(object, ({CURRENCY: ""}, ""))[0]:
+        # What it has was asked while the org had one currency.
+        del learned.columns[object]
     for _ in range(3):
         fresh = object not in learned.columns
         if fresh:

@@ -12,7 +12,7 @@ from connectors.salesforce.connector import CONNECTOR
 from connectors.salesforce.describing import CURRENCY
 from connectors.salesforce.samples import PRICE_BOOK
 from connectors.salesforce.webhook import WEBHOOK
-from hub.sdk.errors import FixConnection, FixData, HubError, UnreadableWebhook
+from hub.sdk.errors import FixConnection, FixData, UnreadableWebhook
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.values import InboundEvent, Request, Response
 from tests.connectors.salesforce.connected import Org, org, settings, written
@@ -165,6 +165,25 @@ async def test_an_amount_of_which_no_row_names_the_currency_is_refused_before_it
         assert not any("/query?" in asked for asked in here.connected.asked)
 
 
+async def test_what_has_no_currency_itself_leads_to_amounts_that_have_one() -> None:
+    """Not every object of an org with several currencies has one: what it leads to is looked at by itself."""
+    badge = {
+        "label": "Badge",
+        "currency": False,
+        "fields": [
+            {"name": "Name", "type": "string", "length": 20, "nameField": True},
+            {"name": "Account__c", "type": "reference", "referenceTo": ["Account"], "children": "Badges__r"},
+        ],
+    }
+    async with org(SEVERAL, currency="") as here:
+        await here.seed({"objects": {"Badge__c": badge}})
+        made = {"type": "Badge__c", "Name": "One", "Account__c": await id_of(here, "cus_1")}
+        await here.seed({"records": [made]})
+        query = "SELECT Name, Account__r.AnnualRevenue FROM Badge__c"
+        (found,) = (await here.read("record.query", {"q": query}))["items"]
+        assert found["Account__r"] == {"AnnualRevenue": 12, CURRENCY: "EUR"}
+
+
 async def test_in_an_org_with_one_currency_a_query_is_sent_as_it_is() -> None:
     async with org() as here:
         query = "SELECT Name, AnnualRevenue FROM Account WHERE Billing_Id__c = 'cus_1'"
@@ -193,9 +212,7 @@ async def test_changes_and_lists_name_the_currency_of_their_amounts() -> None:
         listings = {listing.name: listing for listing in CONNECTOR.listings}
         for name in ("all_accounts", "all_price_book_entries"):
             found += [
-                event.record
-                async for page in listings[name].pull(here.connected, None, SINCE)
-                for event in page.events
+                event.record async for page in listings[name].pull(here.connected, None, SINCE) for event in page.events
             ]
         named = sorted(
             (one[CURRENCY], one.get("AnnualRevenue", one.get("UnitPrice"))) for one in found if one is not None
@@ -280,6 +297,25 @@ async def test_a_record_in_another_currency_than_the_settings_say_is_refused() -
             assert refusal.value.code == "wrong-currency"
 
 
+async def test_an_org_that_begins_to_have_several_currencies_is_read_anew() -> None:
+    """What was asked of it before, and a list that it has begun to give, say nothing of currencies."""
+    before = {name: value for name, value in ACCOUNT.items() if name != CURRENCY}
+    async with org({"settings": {"bulk_seconds": 0}, "records": [before]}, currency="") as here:
+        accounts = next(stream for stream in CONNECTOR.streams if stream.name == "accounts")
+        listing = next(listing for listing in CONNECTOR.listings if listing.name == "all_accounts")
+        (read,) = [page async for page in accounts.pull(here.connected, None, SINCE)]
+        assert [event.record[CURRENCY] for event in read.events if event.record] == ["USD"]
+        listed = listing.pull(here.connected, None, SINCE)
+        ordered = (await anext(listed)).cursor
+        await here.seed({"currencies": CURRENCIES})
+        await here.seed({"changes": [{"type": "Account", "id": await id_of(here, "cus_1"), CURRENCY: "EUR"}]})
+        assert (await here.read("account.read", {"external_id": "cus_1"}))[CURRENCY] == "EUR"
+        pages = [page async for page in accounts.pull(here.connected, None, SINCE)]
+        pages += [page async for page in listing.pull(here.connected, ordered, SINCE)]
+        found = [event.record[CURRENCY] for page in pages for event in page.events if event.record]
+        assert found == ["EUR", "EUR"]
+
+
 async def test_the_test_of_a_connection_says_that_the_org_has_several_currencies() -> None:
     async with org(SEVERAL, currency="USD") as here:
         with pytest.raises(FixConnection) as refusal:
@@ -325,8 +361,7 @@ def refused(name: str, record: dict[str, Any], **changed: Any) -> str:
     """Give the code with which a write is refused before anything is sent; empty where it is not."""
     try:
         written(name).request(settings(**changed), record, "0123456789abcdef0123456789abcdef")
-    except HubError as error:
-        assert isinstance(error, FixData)
+    except FixData as error:
         return error.code
     return ""
 
