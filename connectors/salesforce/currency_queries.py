@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.salesforce import amounts
 from connectors.salesforce.amounts import CURRENCY
+from connectors.salesforce.client import settings_of
 from connectors.salesforce.describing import described
 from connectors.salesforce.settings import SalesforceSettings
 from hub.sdk.errors import FixData

@@ -191,6 +191,10 @@ async def test_in_an_org_with_one_currency_a_query_is_sent_as_it_is() -> None:
         assert found == {"Name": "Alder Works", "AnnualRevenue": 12}
         (total,) = (await here.read("record.query", {"q": "SELECT SUM(AnnualRevenue) total FROM Account"}))["items"]
         assert total == {"total": 12}
+        # What the sandbox does not know it refuses itself.
+        with pytest.raises(FixData) as refusal:
+            await here.read("record.query", {"q": "SELECT TYPEOF Owner WHEN User THEN Name END FROM Contact"})
+        assert refusal.value.code == "malformed-query"
 
 
 async def test_what_names_no_amount_costs_no_further_call() -> None:
