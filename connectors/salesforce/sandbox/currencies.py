@@ -27,12 +27,18 @@ class Currencies:
         self._dated: dict[str, list[tuple[str, Decimal]]] = {}
 
     def set_up(self, said: Sequence[Mapping[str, Any]]) -> None:
-        """Make the org one with several currencies; raises `ValueError` for rates that make no sense."""
+        """Make the org one with several currencies, or one with another than it began with where one is named alone.
+
+        Raises `ValueError` for rates that make no sense.
+        """
         home = [one for one in said if one.get("IsCorporate")]
         if len(home) != 1 or Decimal(str(home[0].get("ConversionRate", 1))) != 1:
             raise ValueError("currencies: exactly one has IsCorporate, and its ConversionRate is 1")
         org = self._org
         self.home = str(home[0]["IsoCode"])
+        if len(said) == 1 and not org.schema.multi_currency:
+            self._tell_home()
+            return
         org.schema.multi_currency = True
         for record in list(org.store.rows("CurrencyType")):
             org.store.remove("CurrencyType", record.id)
@@ -75,6 +81,10 @@ class Currencies:
                     if record.get("CurrencyIsoCode") is None:
                         values = {**record.values, "CurrencyIsoCode": self.home}
                         org.put(kind, record.id, values, user=org.user_id, before=record, quiet=True)
+        self._tell_home()
+
+    def _tell_home(self) -> None:
+        org = self._org
         organization = org.store.get(org.organization_id)
         if organization is not None:
             values = {**organization.values, "DefaultCurrencyIsoCode": self.home}
