@@ -15,11 +15,13 @@ from sqlalchemy import select
 from connectors.salesforce.connector import CONNECTOR
 from connectors.salesforce.samples import ACCOUNT, SAMPLES
 from hub.model.run import RunState
+from hub.operate.events import EventOrders
 from hub.proof.certification.flows import CONNECTION
 from hub.proof.certification.readings import streams_of
 from hub.proof.certification.stand import ENVIRONMENT, Stand, stand
 from hub.queries import drift
 from hub.queries.view import View
+from hub.sdk import exact_json
 from hub.sdk.errors import FixConnection, FixData
 from hub.sdk.testing.samples import Samples
 from hub.store.tables import events
@@ -262,11 +264,27 @@ async def test_a_message_without_the_currency_of_its_amounts_is_kept_and_release
         change = Change(wish={}, value={"AnnualRevenue": 9}, kind="", path="", detail="")
         await is_sent(hub, change, url)
         with hub.database.reading() as reading:
-            (kept,) = reading.execute(select(events.c.state, events.c.reason, events.c.type)).all()
-        assert tuple(kept) == ("rejected", "no-currency", "unreadable")
+            kept = reading.execute(select(events.c.id, events.c.state, events.c.reason)).one()
+        assert (kept.state, kept.reason) == ("rejected", "no-currency")
+        orders = EventOrders(
+            environment=ENVIRONMENT,
+            ambient=hub.ambient,
+            database=hub.database,
+            committer=hub.committer,
+            accounts=hub.accounts,
+            bundle=hub.bundle,
+            take=hub.intake.read_again,
+        )
+        with pytest.raises(FixData) as refusal:
+            await orders.release(kept.id, actor="local", reason="now?")
+        assert refusal.value.code == "still-unreadable"
         hub.connect(currency="USD")
-        await is_sent(hub, replace(change, value={"AnnualRevenue": 10}), url)
+        await orders.release(kept.id, actor="local", reason="the settings say it")
         assert states(hub, "salesforce.account.sent") == {"unrouted"}
+        with hub.database.reading() as reading:
+            told_now = reading.execute(select(events.c.data).where(events.c.type == "salesforce.account.sent"))
+            record = exact_json.loads(told_now.scalar_one())["record"]
+        assert (record["AnnualRevenue"], record["CurrencyIsoCode"]) == (9, "USD")
         assert told(view) == set()
 
 
