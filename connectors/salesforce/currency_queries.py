@@ -176,7 +176,7 @@ class _Asking:
         """Give where a relation leads and what it is called; nothing where it leads to several kinds."""
         for one in _fields(await self._told(object)).values():
             if str(one.get("relationshipName")).lower() == step.lower():
-                kinds = one.get("referenceTo") or ()
+                kinds = list(one.get("referenceTo") or [])
                 return (str(kinds[0]) if len(kinds) == 1 else "", str(one["relationshipName"]))
         return "", ""
 

@@ -168,7 +168,7 @@ class EventOrders:
     async def _read_again(self, row: Mapping[str, Any], *, actor: str, reason: str) -> Released:
         account = self._accounts.get(row["connection"])
         webhook = account.connector.webhook if account is not None else None
-        if webhook is None:
+        if account is None or webhook is None:
             raise FixData(
                 "The connection that it came on takes no webhooks here now.",
                 code="unknown-connection",

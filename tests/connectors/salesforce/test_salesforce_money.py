@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.connector import CONNECTOR
-from connectors.salesforce.describing import CURRENCY
 from connectors.salesforce.samples import PRICE_BOOK
 from connectors.salesforce.webhook import WEBHOOK
 from hub.sdk.errors import FixConnection, FixData, UnreadableWebhook
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.values import InboundEvent, Request, Response
-from tests.connectors.salesforce.connected import Org, org, settings, written
+from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
 
 CURRENCIES = [
     {"IsoCode": "USD", "ConversionRate": 1, "IsCorporate": True},
@@ -364,7 +364,7 @@ def writes(fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def refused(name: str, record: dict[str, Any], **changed: Any) -> str:
     """Give the code with which a write is refused before anything is sent; empty where it is not."""
     try:
-        written(name).request(settings(**changed), record, "0123456789abcdef0123456789abcdef")
+        written(name).request(settings(**changed), record, KEY)
     except FixData as error:
         return error.code
     return ""
@@ -380,12 +380,12 @@ def test_an_amount_is_written_with_its_currency(name: str) -> None:
     # An org with one currency has it for all amounts, and no field for it.
     assert refused(name, writes(FIELDS)[name], currency="USD") == ""
     assert refused(name, writes(EURO)[name], currency="USD") == "wrong-currency"
-    request = written(name).request(settings(), writes({**FIELDS, CURRENCY: "USD"})[name], "0" * 32)
+    request = written(name).request(settings(), writes({**FIELDS, CURRENCY: "USD"})[name], KEY)
     assert b"CurrencyIsoCode" not in request.body
 
 
 def test_amounts_of_the_orgs_own_are_named_by_the_setting() -> None:
-    record = {"object": "Usage__c", "value": "u", "fields": {"Worth__c": Decimal(5)}}
+    record: dict[str, Any] = {"object": "Usage__c", "value": "u", "fields": {"Worth__c": Decimal(5)}}
     assert refused("record.upsert", record, currency="") == ""
     own = {"Usage__c": ("Worth__c",)}
     assert refused("record.upsert", record, currency="", amounts=own) == "no-currency"
@@ -395,7 +395,7 @@ def test_amounts_of_the_orgs_own_are_named_by_the_setting() -> None:
 
 async def test_lines_are_in_the_currency_of_their_head() -> None:
     """Salesforce takes it from the head, and refuses a price of another currency."""
-    line = {"object": "OrderItem", "value": "l", "fields": {"UnitPrice": Decimal(5)}}
+    line: dict[str, Any] = {"object": "OrderItem", "value": "l", "fields": {"UnitPrice": Decimal(5)}}
     assert refused("record.upsert", line, currency="") == ""
     assert refused("record.upsert", {**line, "fields": {**line["fields"], CURRENCY: "EUR"}}) == "wrong-currency"
 
