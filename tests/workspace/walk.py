@@ -228,7 +228,7 @@ async def walking(bundle: Bundle, *more: str) -> AsyncIterator[Walk]:
         connected = {}
         for name, served in sandboxes.items():
             if name == "salesforce":
-                await served.world.books.seed({"currencies": [{"IsoCode": "EUR", "IsCorporate": True}]})
+                await served.world.books.seed({"currency": "EUR"})
             settings = {key: value for key, value in served.announcement.items() if key in _SETTINGS[name]}
             settings |= {"base_url": served.url, **bundle.connections[name].settings, **_FIXED[name]}
             connector = named[name]

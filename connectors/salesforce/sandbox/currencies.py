@@ -26,19 +26,20 @@ class Currencies:
         #: Currency → (first day, rate), the latest first.
         self._dated: dict[str, list[tuple[str, Decimal]]] = {}
 
-    def set_up(self, said: Sequence[Mapping[str, Any]]) -> None:
-        """Make the org one with several currencies, or one with another than it began with where one is named alone.
+    def have_alone(self, code: str) -> None:
+        """Give an org with one currency another one; raises `ValueError` where it has several."""
+        if self._org.schema.multi_currency or len(code) != 3:
+            raise ValueError(f"currency: {code!r} is not a code, or the org has several currencies")
+        self.home = code
+        self._tell_home()
 
-        Raises `ValueError` for rates that make no sense.
-        """
+    def set_up(self, said: Sequence[Mapping[str, Any]]) -> None:
+        """Make the org one with several currencies; raises `ValueError` for rates that make no sense."""
         home = [one for one in said if one.get("IsCorporate")]
         if len(home) != 1 or Decimal(str(home[0].get("ConversionRate", 1))) != 1:
             raise ValueError("currencies: exactly one has IsCorporate, and its ConversionRate is 1")
         org = self._org
         self.home = str(home[0]["IsoCode"])
-        if len(said) == 1 and not org.schema.multi_currency:
-            self._tell_home()
-            return
         org.schema.multi_currency = True
         for record in list(org.store.rows("CurrencyType")):
             org.store.remove("CurrencyType", record.id)

@@ -27,7 +27,7 @@ async def test_an_org_with_one_currency_has_no_code(plain: Any) -> None:
 
 
 async def test_an_org_may_have_another_one_alone(plain: Any) -> None:
-    await plain.seed(currencies=[{"IsoCode": "EUR", "IsCorporate": True}])
+    await plain.seed(currency="EUR")
     assert await plain.values("SELECT DefaultCurrencyIsoCode FROM Organization") == ["EUR"]
     assert (await plain.query("SELECT CurrencyIsoCode FROM Account")).code == "INVALID_FIELD"
 
