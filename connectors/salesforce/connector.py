@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from connectors.salesforce.amounts import SCHEMAS
 from connectors.salesforce.deletions import DELETIONS
 from connectors.salesforce.diagnosis import ping
+from connectors.salesforce.expected import in_records
 from connectors.salesforce.failures import classify, limits_seen
 from connectors.salesforce.listings import LISTINGS
 from connectors.salesforce.logins import authorizer
 from connectors.salesforce.operations import OPERATIONS
+from connectors.salesforce.sent_records import schemas
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.streams import STREAMS
 from connectors.salesforce.webhook import WEBHOOK
 from hub.sdk.connector import Connector, Limits
-from hub.sdk.schemas import load
 
 CONNECTOR = Connector(
     name="salesforce",
@@ -31,5 +31,6 @@ CONNECTOR = Connector(
     webhook=WEBHOOK,
     streams=(*STREAMS, DELETIONS),
     listings=LISTINGS,
-    schemas=load(Path(__file__).parent / "schemas"),
+    schemas={**SCHEMAS, **schemas()},
+    expects=in_records,
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.client import settings_of
+from connectors.salesforce.describing import described, other_currency
+from connectors.salesforce.expected import assert_all_there
 from connectors.salesforce.logins import HOST_ADVICE, is_same_id
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import rows
@@ -13,14 +16,16 @@ from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.session import Session
 
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, DefaultCurrencyIsoCode FROM Organization"
+#: An object that every org has, with amounts.
+_ANY_WITH_AMOUNTS = "Account"
 
 
 async def ping(session: Session) -> Mapping[str, str]:
     """Read the org's own record, which needs a good login; gives whose org it is.
 
     Raises `FixConnection` with a code that names what to mend: what a login refuses (see `logins`), `wrong-host`,
-    `wrong-account`, `version-retired`, `redirected`, `wrong-currency`, or Salesforce's own, such as
-    `api-disabled-for-org`.
+    `wrong-account`, `version-retired`, `redirected`, `wrong-currency`, `expected-field-gone`, or Salesforce's own,
+    such as `api-disabled-for-org`.
     """
     settings = settings_of(session)
     try:
@@ -49,18 +54,29 @@ async def ping(session: Session) -> Mapping[str, str]:
             account=org["Id"],
             expected=settings.organization_id,
         )
-    _check_currency(settings, str(org.get("DefaultCurrencyIsoCode")))
+    await _check_currency(session, str(org.get("DefaultCurrencyIsoCode")))
+    await assert_all_there(session, settings)
     told = {"organization": org["Id"], "name": org.get("Name")}
     return {name: value for name, value in told.items() if isinstance(value, str) and value}
 
 
-def _check_currency(settings: SalesforceSettings, own: str) -> None:
+async def _check_currency(session: Session, own: str) -> None:
     """Compare the setting `currency` with the org: amounts would be read in another one."""
-    if settings.currency and own != settings.currency:
+    settings = settings_of(session)
+    if not settings.currency:
+        return
+    if own != settings.currency:
+        raise other_currency(own)
+    try:
+        fields = (await described(session, _ANY_WITH_AMOUNTS))["fields"]
+    except FixData:
+        # The user may not see accounts; whatever is read says by itself in which currency it is.
+        return
+    if any(isinstance(field, dict) and field.get("name") == CURRENCY for field in fields):
         raise FixConnection(
-            "The org has another currency than the setting `currency` says.",
+            "The org has several currencies, and the setting `currency` says that it has one.",
             code="wrong-currency",
-            advice=f"Set `currency` to {own}, or leave it out where the org has several currencies.",
+            advice="Leave `currency` out.",
             currency=own,
         )
 

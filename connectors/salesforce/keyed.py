@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.salesforce.amounts import written_in
 from connectors.salesforce.client import api_name, external_id
 from connectors.salesforce.settings import SalesforceSettings
 from hub.sdk.connector import Record
@@ -31,14 +32,14 @@ def keyed(
     """Name one record; `field` is the external id by which it is found, or that of the settings.
 
     The id stands beside the fields; where they name it too, it must be the same. Raises `FixData` for another one, and
-    for what is no name or no id.
+    for what is no name or no id, and for amounts in no currency, or in another than the org's.
     """
     own = api_name(object)
     named, key = api_name(settings.external_id_of(own) if field is None else field), external_id(value)
     body = {api_name(name): inner for name, inner in fields.items() if name not in _NO_FIELDS}
     if str(body.pop(named, key)) != key:
         raise FixData("The record's fields name another external id.", code="bad-external-id", field=named)
-    return Keyed(object=own, field=named, value=key, fields=body)
+    return Keyed(object=own, field=named, value=key, fields=written_in(settings, own, body))
 
 
 def all_keyed(settings: SalesforceSettings, record: Record) -> list[Keyed]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connectors.salesforce import csv_files
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import reading, settings_of, writing
 from connectors.salesforce.describing import columns, with_currencies
@@ -67,8 +68,16 @@ def all_of(kind: Kind) -> Pull:
             return
         await _wait_for(session, job)
         while locator != _END:
-            found, locator = await _page(session, job, locator, types, rows or PAGE_ROWS)
-            records = await with_currencies(session, found) if kind.money else found
+            found, behind = await _page(session, job, locator, types, rows or PAGE_ROWS)
+            if CURRENCY in types and any(CURRENCY not in record for record in found):
+                # The list was ordered while the org had one currency.
+                job, locator = await _ordered(session, kind, types, since), ""
+                yield Page(events=[], cursor=job)
+                await _wait_for(session, job)
+                continue
+            locator = behind
+            money = kind.money or "currency" in types.values()
+            records = await with_currencies(session, found, named=CURRENCY in types) if money else found
             yield Page(events=[_event(record, kind) for record in records], cursor=f"{job} {locator}")
 
     return pull

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from connectors.salesforce.amounts import CURRENCY, assert_named, has_amounts, no_currency
 from connectors.salesforce.answers import record_of
 from connectors.salesforce.client import api_name, external_id, reading, record_id, settings_of
-from connectors.salesforce.describing import columns, described, with_currency
+from connectors.salesforce.currency_queries import with_currencies_asked
+from connectors.salesforce.describing import assert_there, columns, described, with_currencies, with_currency
+from connectors.salesforce.expected import assert_expected
 from connectors.salesforce.kinds import KINDS, ORDER_LINES, Kind, Lines
 from connectors.salesforce.logins import is_same_id
+from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import filled, pages, rows, select, text
 from hub.sdk.answers import read_object
 from hub.sdk.connector import JsonSchema, ReadOperation, Record
@@ -41,20 +45,29 @@ _PRODUCT = ("Product2.Id", "Product2.Name", "Product2.ProductCode")
 
 
 async def one(session: Session, object: str, wanted: Record) -> dict[str, Any]:
-    """Read one record by its `id`, or by the `value` of `field`, an external id; `FixData` where there is none."""
+    """Read one record by its `id`, or by the `value` of `field`, an external id; `FixData` where there is none.
+
+    All fields are asked for, and those given that the settings select: a record that came whole shows by itself
+    whether the org has several currencies.
+    """
     settings = settings_of(session)
-    fields = settings.select.get(object)
-    query = {"fields": ",".join(dict.fromkeys(("Id", "SystemModstamp", *fields)))} if fields is not None else None
     if wanted.get("id") is not None:
-        request = reading(settings, "sobjects", object, record_id(wanted["id"]), query=query)
-        return record_of(await session.send(request))
+        request = reading(settings, "sobjects", object, record_id(wanted["id"]))
+        return _selected(settings, object, record_of(await session.send(request)))
     field, value = api_name(wanted.get("field", settings.external_id_of(object))), external_id(wanted["value"])
-    if query is not None:
-        query = {"fields": f"{query['fields']},{field}"} if field not in query["fields"].split(",") else query
-    record = record_of(await session.send(reading(settings, "sobjects", object, field, value, query=query)))
+    record = record_of(await session.send(reading(settings, "sobjects", object, field, value)))
     if not _is_value(record.get(field), value):
         raise OutcomeUnknown("The answer is about another record.", code="foreign-answer", field=field)
-    return record
+    return _selected(settings, object, record, field)
+
+
+def _selected(settings: SalesforceSettings, object: str, record: dict[str, Any], *key: str) -> dict[str, Any]:
+    fields = settings.select.get(object)
+    if fields is None:
+        return record
+    assert_there(object, fields, record)
+    kept = {"Id", "SystemModstamp", CURRENCY, *key, *fields}
+    return {name: value for name, value in record.items() if name in kept}
 
 
 async def lines(session: Session, of: Lines, parent: str) -> list[dict[str, Any]]:
@@ -62,25 +75,21 @@ async def lines(session: Session, of: Lines, parent: str) -> list[dict[str, Any]
     names = [*await columns(session, of.object), *_PRODUCT]
     query = select(names, of.object, where=f"{of.parent} = {text(parent)}", order="Id")
     found = await rows(session, query, most=MOST_ROWS)
-    return [await with_currency(session, _of(line, of.parent, parent)) for line in found]
+    return [*await with_currencies(session, [_of(line, of.parent, parent) for line in found], named=CURRENCY in names)]
 
 
 async def orders(session: Session, contract: str) -> list[dict[str, Any]]:
     """Read the orders of a contract with their items, whose lists have pages of their own."""
-    names = await columns(session, "Order")
-    inner = select([*await columns(session, ORDER_LINES.object), *_PRODUCT], ORDER_LINES.relation, order="Id")
+    names, of_items = await columns(session, "Order"), await columns(session, ORDER_LINES.object)
+    inner = select([*of_items, *_PRODUCT], ORDER_LINES.relation, order="Id")
     query = select([*names, f"({inner})"], "Order", where=f"ContractId = {text(contract)}", order="Id")
     found = []
     for order in await rows(session, query, most=MOST_ROWS):
-        items = order.get(ORDER_LINES.relation) or []
-        whole = {
-            **_of(order, "ContractId", contract),
-            ORDER_LINES.relation: [
-                await with_currency(session, _of(item, ORDER_LINES.parent, str(order.get("Id")))) for item in items
-            ],
-        }
-        found.append(await with_currency(session, whole))
-    return found
+        own = str(order.get("Id"))
+        items = [_of(item, ORDER_LINES.parent, own) for item in order.get(ORDER_LINES.relation) or []]
+        named = await with_currencies(session, items, named=CURRENCY in of_items)
+        found.append({**_of(order, "ContractId", contract), ORDER_LINES.relation: [*named]})
+    return [*await with_currencies(session, found, named=CURRENCY in names)]
 
 
 async def whole(session: Session, kind: Kind, wanted: Record) -> Record:
@@ -97,8 +106,23 @@ async def whole(session: Session, kind: Kind, wanted: Record) -> Record:
 
 
 async def read_any(session: Session, wanted: Record) -> Record:
-    """Read a record of any object."""
-    return {"record": await one(session, api_name(wanted["object"]), wanted)}
+    """Read a record of any object; raises what `assert_sound` does."""
+    object = api_name(wanted["object"])
+    record = await one(session, object, wanted)
+    assert_sound(settings_of(session), object, record)
+    return {"record": record}
+
+
+def assert_sound(settings: SalesforceSettings, object: str, record: Record) -> None:
+    """Assert that a record of which no schema says anything has what the settings expect of it, and its currency.
+
+    Raises `FixData` as `expected-field-gone` or `no-currency`, and `FixConnection` as `wrong-currency`.
+    """
+    assert_expected(settings, object, record)
+    if CURRENCY in record:
+        assert_named(settings, record)
+    elif settings.learned.several and has_amounts(settings, object, record):
+        raise no_currency(record)
 
 
 async def find(session: Session, wanted: Record) -> Record:
@@ -115,15 +139,21 @@ async def find(session: Session, wanted: Record) -> Record:
         raise FixData("Several records have this value.", code="found-twice", ids=ids)
     if not found:
         return {"record": None}
-    return {"record": await one(session, object, {**wanted, "id": found[0].get("Id")})}
+    return await read_any(session, {**wanted, "id": found[0].get("Id")})
 
 
 async def query(session: Session, wanted: Record) -> Record:
-    """Read the rows of `q`, with `values` in its places; children are plain lists, however many pages they had."""
+    """Read the rows of `q`, with `values` in its places; children are plain lists, however many pages they had.
+
+    Where the org has several currencies, the one of each amount is asked for too; `FixData` as `no-currency` for an
+    amount of which no row could name it.
+    """
     most = int(wanted.get("most", MOST_ROWS))
-    soql = filled(wanted["q"], wanted.get("values", {}))
+    soql, sums = await with_currencies_asked(session, filled(wanted["q"], wanted.get("values", {})))
     found: list[dict[str, Any]] = []
     async for page in pages(session, soql, deleted=wanted.get("deleted", False)):
+        for row in page:
+            sums.assert_named(settings_of(session), row)
         found.extend(page)
         if len(found) > most:
             raise FixData("The query has more rows than one read holds.", code="too-many-rows", most=most)

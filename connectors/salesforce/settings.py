@@ -42,14 +42,14 @@ _NEEDED: Mapping[str, Sequence[str]] = {
 class Learned:
     """What a process has learned of an org while it uses it; forgotten with it.
 
-    - `currency` is the org's currency where its records name none, `several` whether they do.
+    - `currency` is the org's currency where its records name none, `several` says that some record named its own.
     - `columns` are the fields of each object by their types, with the time of the record by which they were last asked.
     - `refresh_token` is one that Salesforce gave in the place of the stored one, `used` are those that died since the
       last one was kept, and `unkept` says that it is not durable yet. `renewing` lets one login at a time use it.
     """
 
     currency: str | None = None
-    several: bool | None = None
+    several: bool = False
     columns: dict[str, tuple[Mapping[str, str], str]] = field(default_factory=dict)
     refresh_token: str | None = None
     used: tuple[str, ...] = ()
@@ -72,7 +72,10 @@ class SalesforceSettings(Settings):
       that it has elsewhere; `external_ids` names another for some objects.
     - `currency` is the org's currency where it has one alone; empty where records name theirs.
     - `objects` are the custom objects whose changes are told of. `select` names, for an object, the fields that are
-      read of it; for others it is all that the user may see.
+      read of it; for others it is all that the user may see. `amounts` names fields of the org's own that hold
+      amounts, so that none is written without its currency; what is read tells that by itself.
+    - `expects` are the fields (`Account.Segment__c`) that the mappings of this org read: where one is gone, that is
+      told before they read nothing for it.
     - `invoice_object` and `invoice_fields` say where the standing of invoices is written.
     - `webhook_secret` stands behind `?key=` in the address of outbound messages; `webhook_certificate` is what the
       header `webhook_certificate_header` has to say of the client's certificate, where a proxy checks that.
@@ -105,6 +108,8 @@ class SalesforceSettings(Settings):
     currency: str = Field(default="", pattern="^([A-Z]{3})?$")
     objects: tuple[str, ...] = ()
     select: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    amounts: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    expects: tuple[str, ...] = ()
     invoice_object: str = "Invoice__c"
     invoice_fields: Mapping[str, str] = Field(default_factory=dict)
     webhook_secret: Secret = Secret("")
@@ -157,11 +162,17 @@ class SalesforceSettings(Settings):
             raise ValueError(f"base_url is the org's own host (My Domain), not {shared[0]}")
         if self.auth == "client_credentials" and any(f"//{host}" in self.login_url for host in _SHARED):
             raise ValueError("auth: client_credentials signs in at the org's own host; leave login_url out")
+        left_out = [name for name in self.expects if self._leaves_out(*name.split("."))]
+        if left_out:
+            raise ValueError(f"expects names what `select` leaves out: {', '.join(left_out)}")
         if _text(self.webhook_secret) and not self.organization_id:
             raise ValueError("webhook_secret needs organization_id: an outbound message shows nothing else of its org")
         if bool(self.webhook_certificate) is not bool(self.webhook_certificate_header):
             raise ValueError("webhook_certificate and webhook_certificate_header belong together")
         return self
+
+    def _leaves_out(self, object: str, field: str) -> bool:
+        return object in self.select and field not in self.select[object]
 
     @field_validator("api_version")
     @classmethod
@@ -192,7 +203,15 @@ class SalesforceSettings(Settings):
             raise ValueError("objects are API names, each once")
         return value
 
-    @field_validator("select", "invoice_fields", "external_ids")
+    @field_validator("expects")
+    @classmethod
+    def _fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        pairs = [name.split(".") for name in value]
+        if any(len(pair) != 2 or not all(_NAME.fullmatch(part) for part in pair) for pair in pairs):
+            raise ValueError("expects are fields with their objects, such as Account.Segment__c")
+        return value
+
+    @field_validator("select", "amounts", "invoice_fields", "external_ids")
     @classmethod
     def _names_in(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
         inner = [name for names in value.values() for name in ([names] if isinstance(names, str) else names)]

@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.answers import is_id, moment, plain, rows_of
 from connectors.salesforce.client import settings_of
 from connectors.salesforce.describing import columns, with_currency
+from connectors.salesforce.expected import assert_expected
 from connectors.salesforce.kinds import KINDS, Kind
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select, text
@@ -47,6 +49,9 @@ async def page_of(
     Rows come by the time of their last change, with `made` by that of their making.
     """
     learned = settings_of(session).learned
+    if learned.several and CURRENCY not in learned.columns.get(object, ({CURRENCY: ""}, ""))[0]:
+        # What it has was asked while the org had one currency.
+        del learned.columns[object]
     for _ in range(3):
         fresh = object not in learned.columns
         if fresh:
@@ -90,12 +95,16 @@ def changes(kind: Kind) -> _Pull:
 
 
 async def own_objects(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-    """Yield changes of the custom objects that the settings name; the cursor has a place in each of them."""
+    """Yield changes of the custom objects that the settings name; the cursor has a place in each of them.
+
+    Raises `FixData` as `expected-field-gone` before an event lacks what the settings expect.
+    """
     places: dict[str, Place] = {} if cursor is None else {name: _place(at) for name, at in loads(cursor).items()}
     for object in settings_of(session).objects:
         place, last = places.get(object, _begun(since)), False
         while not last:
             rows, fields, last = await page_of(session, object, place)
+            assert_expected(settings_of(session), object, fields)
             if rows:
                 places[object] = place = behind(rows, place)
                 events = [await _event(session, row, object, None, fields) for row in rows]
@@ -180,7 +189,7 @@ async def _event(
     # Within one second a record may change more than once.
     content = hashlib.sha256(canonical(row)).hexdigest()[:16]
     money = "currency" in fields.values() or (kind is not None and kind.money)
-    record = await with_currency(session, row) if money else row
+    record = await with_currency(session, row, named=CURRENCY in fields) if money else row
     as_made = row.get("CreatedDate") == row.get("SystemModstamp")
     return InboundEvent(
         external_id=f"{object}:{row['Id']}:{written(changed)}:{content}",

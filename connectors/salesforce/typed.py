@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.salesforce import reads
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.answers import written
 from connectors.salesforce.client import record_id, settings_of
+from connectors.salesforce.describing import with_currency
 from connectors.salesforce.reads import EXTERNAL, ID
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.standing import GUARD
@@ -35,7 +37,7 @@ _DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 
 
 #: What is read of an invoice's standing again; the order is nobody's but the CRM's.
-_SHOWN = ("number", "account", "status", "issued_on", "due_on", "total", "open", "url")
+_SHOWN = ("number", "account", "status", "currency", "issued_on", "due_on", "total", "open", "url")
 
 
 def _account(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
@@ -45,7 +47,8 @@ def _account(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
 def _invoice(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
     """Form the write of an invoice's standing; the account may be named by the id that it has elsewhere.
 
-    Raises `FixData` for a currency that is not the org's only one: its amounts would be read in that.
+    Raises `FixData` for amounts without a currency, and for one that is not the org's only one: they would be read in
+    that.
     """
     names = {**INVOICE_FIELDS, **settings.invoice_fields}
     unknown = sorted(settings.invoice_fields.keys() - INVOICE_FIELDS.keys())
@@ -66,15 +69,7 @@ def _invoice(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
         currency = record.get("currency")
         if currency is None:
             raise FixData("Amounts without a currency say nothing.", code="no-currency")
-        if not settings.currency:
-            fields["CurrencyIsoCode"] = currency
-        elif currency != settings.currency:
-            raise FixData(
-                "The org has one currency, and the invoice another.",
-                code="wrong-currency",
-                currency=currency,
-                expected=settings.currency,
-            )
+        fields[CURRENCY] = currency
     return upsert_request(settings, settings.invoice_object, record["external_id"], fields)
 
 
@@ -82,9 +77,13 @@ async def _find_invoice(session: Session, wanted: Record) -> Record:
     """Read how an invoice stands in the CRM, in the words in which it is written; nothing where it is not there."""
     settings = settings_of(session)
     names = {**INVOICE_FIELDS, **settings.invoice_fields}
-    found = await reads.find(session, {"object": settings.invoice_object, "value": wanted["external_id"]})
-    record = found["record"]
-    return {"invoice": None if record is None else {name: record.get(names[name]) for name in _SHOWN}}
+    there = await reads.find(session, {"object": settings.invoice_object, "value": wanted["external_id"]})
+    record = there["record"]
+    if record is None:
+        return {"invoice": None}
+    if any(record.get(names[name]) is not None for name in _AMOUNTS):
+        record = await with_currency(session, record)
+    return {"invoice": {name: record.get(names.get(name, CURRENCY)) for name in _SHOWN}}
 
 
 def _relation(field: str) -> str:

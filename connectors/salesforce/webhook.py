@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.kinds import KINDS
 from connectors.salesforce.logins import is_same_id
+from connectors.salesforce.sent_records import complete, schema_of, typed
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.xml_documents import Element, Foul, document
 from hub.sdk.connector import QUERY, Acknowledgement, Webhook
@@ -131,11 +132,14 @@ def _event(message: Element, one: Element) -> InboundEvent | None:
             "action": message.text("ActionId"),
             "fields": fields,
         },
+        schema=schema_of(object),
+        record=typed(object, fields),
     )
 
 
 WEBHOOK = Webhook(
     verify=verify,
     parse=parse,
+    complete=complete,
     acknowledgement=Acknowledgement(content_type="text/xml; charset=utf-8", body=_ANSWER.encode()),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.salesforce.amounts import written_in
 from connectors.salesforce.answers import changed, is_id, written
 from connectors.salesforce.client import api_name, path, record_id, writing
 from connectors.salesforce.failures import understood
@@ -101,8 +102,10 @@ def _made(response: Response) -> Record:
 
 
 def _update(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    object = api_name(record["object"])
     fields = {api_name(name): value for name, value in record["fields"].items() if name not in ("Id", "attributes")}
-    return writing(settings, "PATCH", "sobjects", api_name(record["object"]), record_id(record["id"]), body=fields)
+    body = written_in(settings, object, fields)
+    return writing(settings, "PATCH", "sobjects", object, record_id(record["id"]), body=body)
 
 
 def _delete(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -56,14 +56,22 @@ class Account:
     alone: Alone | None = None
 
     _authorizer: Authorizer = field(init=False)
+    _expected: Mapping[str, Sequence[str]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the authorizer that lives as long as the account."""
         self._authorizer = self.connector.authorizer(self.settings)
+        if self.connector.expects is not None:
+            told = self.connector.expects(self.settings)
+            self._expected = {schema.partition("@")[0]: paths for schema, paths in told.items()}
         if self.keep is not None and isinstance(self._authorizer, Renewing):
             self._authorizer.keep_with(self.keep)
         if self.alone is not None and isinstance(self._authorizer, Renewing):
             self._authorizer.alone_with(self.alone)
+
+    def expected(self, schema: str | None) -> Sequence[str]:
+        """Give the paths of the fields that the settings say records of a schema have, whatever its version."""
+        return () if schema is None else self._expected.get(schema.partition("@")[0], ())
 
     def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> Permit:
         """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work.

@@ -76,6 +76,7 @@ class Compared:
                 scrub=account.redactor.scrub,
                 run_id=self._claimed.run["id"],
                 path=path,
+                expected=account.expected(schema),
             ),
         )
         if judged.sightings:

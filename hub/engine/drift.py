@@ -14,7 +14,7 @@ from hub.errors import FixData, HubError
 from hub.model.ambient import Ambient
 from hub.policy.decision import decide
 from hub.policy.rules import Decision, RulePolicy
-from hub.schemas.drift import UNREGISTERED, CompiledDrift, DriftKind, Finding
+from hub.schemas.drift import UNREGISTERED, CompiledDrift, DriftKind, Finding, missing
 from hub.schemas.versions import split
 from hub.sdk import exact_json
 from hub.store import decisions
@@ -56,6 +56,7 @@ class Seen:
     """What a payload came with: the connection, the event (as expressions see it, and our id), and the run's step.
 
     `run_id` and `path` are None for what an event brought itself. `scrub` takes out the secrets that the hub knows.
+    `expected` are paths of fields that the connection's settings say are there.
     """
 
     connection: str
@@ -64,6 +65,7 @@ class Seen:
     scrub: Scrub
     run_id: str | None = None
     path: str | None = None
+    expected: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Drift:
         if schema is None:
             return _AS_IT_SHOULD_BE
         try:
-            found = self._differences(bundle, schema, record, seen.scrub)
+            found = self._differences(bundle, schema, record, seen)
             if not found:
                 return _AS_IT_SHOULD_BE
             return self._decided(bundle, seen, schema, found)
@@ -116,15 +118,18 @@ class Drift:
             log.exception("drift.defect", event_id=seen.event_id, schema=schema[:_LONGEST])
             return Judged(action=Action.QUARANTINE, reason=error.code if isinstance(error, HubError) else UNDECIDED)
 
-    def _differences(self, bundle: Bundle, schema: str, record: Any, scrub: Scrub) -> list[Difference]:
+    def _differences(self, bundle: Bundle, schema: str, record: Any, seen: Seen) -> list[Difference]:
         """Give how a record differs from the schema it claims; nothing when no version of it is registered."""
         claim = self._claim(bundle, schema)
         if claim is None:
             return []
         found = claim.compare(record)
+        if seen.expected:
+            named = {finding.path for finding in found}
+            found += [finding for finding in missing(record, seen.expected) if finding.path not in named]
         if not found and claim.registered:
             return []
-        differences = [_difference(finding, scrub) for finding in found]
+        differences = [_difference(finding, seen.scrub) for finding in found]
         if not claim.registered:
             told = Difference(kind=UNREGISTERED, path="", detail=f"read as {claim.read_as}", example=claim.version)
             differences.insert(0, told)

@@ -76,7 +76,7 @@ class Intake:
             self.count_refusal(name, error.code)
             raise
         try:
-            events = webhook.parse(body)
+            events = webhook.read(account.settings, body)
         except UnreadableWebhook as error:
             return [await self._keep_bytes(name, body, error.code)]
         except Exception:  # a defect of the connector must not lose what was sent
@@ -210,8 +210,13 @@ class Intake:
         event_id = self._ambient.new_id("event")
         seen = scope(event, connection=name, environment=self._environment, received_at=now)
         account = self._accounts.get(name)
-        scrub = account.redactor.scrub if account is not None else str
-        brought = Seen(connection=name, event=seen["event"], event_id=event_id, scrub=scrub)
+        brought = Seen(
+            connection=name,
+            event=seen["event"],
+            event_id=event_id,
+            scrub=str if account is None else account.redactor.scrub,
+            expected=() if account is None else account.expected(event.schema),
+        )
         judged = self._drift.judge(bundle, event.schema, seen["record"], brought)
         routing = Routing(runs=(), failed={})
         foreign = (

@@ -168,14 +168,14 @@ class EventOrders:
     async def _read_again(self, row: Mapping[str, Any], *, actor: str, reason: str) -> Released:
         account = self._accounts.get(row["connection"])
         webhook = account.connector.webhook if account is not None else None
-        if webhook is None:
+        if account is None or webhook is None:
             raise FixData(
                 "The connection that it came on takes no webhooks here now.",
                 code="unknown-connection",
                 connection=row["connection"],
             )
         try:
-            found = webhook.parse(kept_bytes(row))
+            found = webhook.read(account.settings, kept_bytes(row))
         except Exception as error:  # also a defect of the connector leaves the bytes where they are
             reason_now = str(error) if isinstance(error, UnreadableWebhook) else type(error).__name__
             raise FixData(

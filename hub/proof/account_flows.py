@@ -226,7 +226,7 @@ def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[st
         "schemas/salesforce.account_job@1.json": _schema("Job that writes accounts", JOB),
         **{f"connections/{name}.yaml": _CONNECTION.format(name=name, read=", ".join(READ)) for name in orgs},
         f"environments/{workspace.ENVIRONMENT}.yaml": _ENVIRONMENT.format(environment=workspace.ENVIRONMENT)
-        + "".join(_OF_ORG.format_map({**hello, "name": name, "currency": "EUR"}) for name, hello in orgs.items()),
+        + "".join(_OF_ORG.format_map({**hello, "name": name, "currency": "USD"}) for name, hello in orgs.items()),
     }
 
 

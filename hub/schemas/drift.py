@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -100,6 +100,26 @@ def compile_drift(document: Any) -> CompiledDrift:
         return list(found.values())
 
     return compare
+
+
+def missing(payload: Any, paths: Iterable[str]) -> list[Finding]:
+    """Give those of these fields that are not there (`lines[].segment`) although what they belong to is."""
+    return [
+        Finding(kind=DriftKind.MISSING_FIELD, path=path, detail="expected", example=None)
+        for path in paths
+        if any(path.rpartition(_DOT)[2] not in holder for holder in _holders(payload, path.split(_DOT)[:-1]))
+    ]
+
+
+def _holders(payload: Any, steps: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(payload, Mapping):
+        return
+    if not steps:
+        yield payload
+        return
+    inner = payload.get(steps[0].removesuffix("[]"))
+    for one in inner if isinstance(inner, list) else (inner,):
+        yield from _holders(one, steps[1:])
 
 
 class _Compiler:

@@ -221,6 +221,8 @@ class Webhook:
       `no-signature`); header names are lower-case, `body` is the raw bytes. Who signs nothing may be given a secret in
       the address alone, whose query is among the headers as `QUERY`.
     - `parse(body)` gives the events; it raises `UnreadableWebhook`.
+    - `complete(settings, events)` is given where what came says all that it means only together with the settings: it
+      gives the events as the connection takes them, or raises `UnreadableWebhook` with the reason as its code.
     - `acknowledgement` is what the sender is answered; it goes out only after everything is durable.
     - `handshake(settings, headers)` is given where the sender asks for consent (OPTIONS) before it sends anything: it
       gives the headers that grant it, or raises `WebhookRejected`.
@@ -228,8 +230,14 @@ class Webhook:
 
     verify: Callable[[Any, Mapping[str, str], bytes, datetime], None]
     parse: Callable[[bytes], Sequence[InboundEvent]]
+    complete: Callable[[Any, Sequence[InboundEvent]], Sequence[InboundEvent]] | None = None
     acknowledgement: Acknowledgement | None = None
     handshake: Callable[[Any, Mapping[str, str]], Mapping[str, str]] | None = None
+
+    def read(self, settings: Any, body: bytes) -> Sequence[InboundEvent]:
+        """Read the events of a body as a connection with these settings takes them; raises `UnreadableWebhook`."""
+        events = self.parse(body)
+        return events if self.complete is None else self.complete(settings, events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +330,8 @@ class Connector:
     - `classify(response)` gives the HubError an answer stands for, or None when it is a success.
     - `ping` is a read that shows whether credentials and host work; it may give what the vendor calls the account.
     - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
+    - `expects(settings)` gives, by schema, the paths (`lines[].segment`) of fields that a connection's settings say its
+      records have, beside what the schema itself says: one that is not there is a missing field.
     - `schemas` maps `name@version` to JSON Schema.
     - `embedded` is how a connector without a network answers by itself.
     """
@@ -339,6 +349,7 @@ class Connector:
     streams: Sequence[Stream] = ()
     listings: Sequence[Listing] = ()
     schemas: Mapping[str, JsonSchema] = field(default_factory=dict)
+    expects: Callable[[Any], Mapping[str, Sequence[str]]] | None = None
     embedded: Embedded | None = None
 
     def operation(self, name: str) -> Operation | None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from hub.model.kinds import NUMBER_TYPES, Kind, kind_of
 from hub.schemas.documents import among
-from hub.schemas.drift import LONGEST_EXAMPLE, MOST_FINDINGS, MOST_UNKNOWN_FIELDS, DriftKind, compile_drift
+from hub.schemas.drift import (
+    LONGEST_EXAMPLE,
+    MOST_FINDINGS,
+    MOST_UNKNOWN_FIELDS,
+    DriftKind,
+    compile_drift,
+    missing,
+)
 from hub.schemas.shape import Shape, shape_of
 from hub.sdk.exact_json import loads
 from tests.schemas.generated import documents, judge, values_of
@@ -231,3 +238,22 @@ def test_a_number_of_any_size_is_shown_short() -> None:
     found = compile_drift({"properties": {"n": {"type": "string"}}})({"n": 10**5_000})
     assert [one.example for one in found] == ["a number of 16610 bits"]
     assert kind_of(10**5_000) is Kind.NUMBER
+
+
+@pytest.mark.parametrize(
+    ("payload", "gone"),
+    [
+        ({"a": None, "lines": [{"b": 1}], "of": {"c": 1}}, []),
+        ({"lines": [{"b": 1}, {}], "of": {}}, ["a", "lines[].b", "of.c"]),
+        # What the field would belong to is not there itself.
+        ({"a": 1}, []),
+        ({"a": 1, "lines": [], "of": None}, []),
+        ({"a": 1, "lines": "none", "of": 5}, []),
+        ("a", []),
+    ],
+)
+def test_a_field_that_is_expected_is_missed_where_what_it_belongs_to_is_there(payload: Any, gone: list[str]) -> None:
+    found = missing(payload, ("a", "lines[].b", "of.c"))
+    assert [(one.kind, one.path, one.detail) for one in found] == [
+        (DriftKind.MISSING_FIELD, path, "expected") for path in gone
+    ]

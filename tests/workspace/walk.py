@@ -227,6 +227,8 @@ async def walking(bundle: Bundle, *more: str) -> AsyncIterator[Walk]:
         named = {name: connectors[_CONNECTORS.get(name, name)] for name in sandboxes}
         connected = {}
         for name, served in sandboxes.items():
+            if name == "salesforce":
+                await served.world.books.seed({"currency": "EUR"})
             settings = {key: value for key, value in served.announcement.items() if key in _SETTINGS[name]}
             settings |= {"base_url": served.url, **bundle.connections[name].settings, **_FIXED[name]}
             connector = named[name]

@@ -26,6 +26,13 @@ class Currencies:
         #: Currency → (first day, rate), the latest first.
         self._dated: dict[str, list[tuple[str, Decimal]]] = {}
 
+    def have_alone(self, code: str) -> None:
+        """Give an org with one currency another one; raises `ValueError` where it has several."""
+        if self._org.schema.multi_currency or len(code) != 3:
+            raise ValueError(f"currency: {code!r} is not a code, or the org has several currencies")
+        self.home = code
+        self._tell_home()
+
     def set_up(self, said: Sequence[Mapping[str, Any]]) -> None:
         """Make the org one with several currencies; raises `ValueError` for rates that make no sense."""
         home = [one for one in said if one.get("IsCorporate")]
@@ -75,6 +82,10 @@ class Currencies:
                     if record.get("CurrencyIsoCode") is None:
                         values = {**record.values, "CurrencyIsoCode": self.home}
                         org.put(kind, record.id, values, user=org.user_id, before=record, quiet=True)
+        self._tell_home()
+
+    def _tell_home(self) -> None:
+        org = self._org
         organization = org.store.get(org.organization_id)
         if organization is not None:
             values = {**organization.values, "DefaultCurrencyIsoCode": self.home}

@@ -62,6 +62,10 @@ def _settings(org: Org, said: Mapping[str, Any]) -> None:
         org.put(kind, organization.id, values, user=org.user_id, before=organization)
 
 
+def _currency(org: Org, said: str) -> None:
+    org.currencies.have_alone(str(said))
+
+
 def _currencies(org: Org, said: Sequence[Mapping[str, Any]]) -> None:
     org.currencies.set_up(said)
 
@@ -252,6 +256,7 @@ def _revoke_sessions(org: Org, said: bool) -> None:  # noqa: FBT001
 
 _STEPS: dict[str, Callable[[Org, Any], Mapping[str, Any] | None]] = {
     "settings": _settings,
+    "currency": _currency,
     "currencies": _currencies,
     "dated_rates": _dated_rates,
     "objects": _objects,

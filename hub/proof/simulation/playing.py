@@ -148,6 +148,7 @@ class _Play:
         secret = await self._set_up(self._case.scenario)
         if self._case.crm is not None:
             self._crm = crm.CrmSide(self._sandboxes[crm.VENDOR])
+            await self._crm.seed({"currency": shipped.CRM_CURRENCY})
             await self._crm.set_up(self._case.crm, self._database, shipped.ENVIRONMENT)
         self._settings = {
             name: shipped.settings(name, told[name], url=sandbox.world.url, webhook_secret=secret)

@@ -26,6 +26,12 @@ async def test_an_org_with_one_currency_has_no_code(plain: Any) -> None:
     assert await plain.values("SELECT DefaultCurrencyIsoCode FROM Organization") == ["USD"]
 
 
+async def test_an_org_may_have_another_one_alone(plain: Any) -> None:
+    await plain.seed(currency="EUR")
+    assert await plain.values("SELECT DefaultCurrencyIsoCode FROM Organization") == ["EUR"]
+    assert (await plain.query("SELECT CurrencyIsoCode FROM Account")).code == "INVALID_FIELD"
+
+
 async def test_every_record_has_a_currency(many: Any) -> None:
     await many.make("Account", Name="Euro", CurrencyIsoCode="EUR")
     await many.make("Account", Name="Own")
