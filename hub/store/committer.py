@@ -94,6 +94,7 @@ class Committer:
 
     def submit(self, write: Write) -> asyncio.Future[Any]:
         """Hand the write over; the future is done when it is durable."""
+        write = write.prepared(self._database.dialect)
         with self._ready:
             if self._loop is None or self._dead is not None or self._stopping:
                 raise Fatal("Nothing can be made durable any more.", code="committer-stopped")

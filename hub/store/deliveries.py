@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
-from typing import Any
+from typing import Any, Self
 
 from hub.audit.kinds import AuditKind
 from hub.errors import HubError
@@ -17,6 +18,7 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.events import Accept, Acceptance, Name, accepted, known_of, notes_of, tell_about
 from hub.store.outbox import tell_events
+from hub.store.statements import Lines, lines_of
 from hub.store.tables import events
 
 Told = list[Acceptance | HubError]
@@ -32,6 +34,22 @@ class Unrouted:
 
     common: Mapping[str, Any]
     columns: Mapping[str, Sequence[Any]]
+    #: What was made of them before their turn: what names them all (see `bound`), and their lines for PostgreSQL.
+    content: str | None = None
+    lines: Lines | None = None
+
+    def prepared(self, dialect: str) -> Unrouted:
+        """Give them with all that can be made of them before it is known where they come in the order."""
+        lines: Lines | None = None
+        if dialect == "postgresql":
+            # What its column cannot hold is met by the write itself, which tells each event's own.
+            with contextlib.suppress(OverflowError, TypeError):
+                lines = lines_of(events, self.common, self.columns)
+        return replace(self, content=self.named(), lines=lines)
+
+    def named(self) -> str:
+        """Give what names all of them, in their order."""
+        return self.content or _bound(zip(self.columns["id"], self.columns["body_hash"], strict=True))
 
     @property
     def home(self) -> tuple[str, str]:
@@ -67,6 +85,10 @@ class AcceptDelivery(Write):
     unrouted: Unrouted | None = None
 
     rank = 11
+
+    def prepared(self, dialect: str) -> Self:
+        """Give it with the lines that its columns become."""
+        return self if self.unrouted is None else replace(self, unrouted=self.unrouted.prepared(dialect))
 
     def apart(self) -> list[AcceptDelivery]:
         """Give a delivery of each event alone, for when one of them does not fit what is stored."""
@@ -131,6 +153,25 @@ def _write(transaction: Transaction, new: Sequence[tuple[AcceptDelivery, Unroute
     """Write deliveries of which every event is new, as one set of columns, and tell the audit and whoever waits."""
     some = [unrouted for _, unrouted in new]
     places = transaction.next_values("event", sum(len(each.ids) for each in some))
+    lines = [each.lines for each in some if each.lines is not None]
+    if len(lines) == len(some):
+        statements.insert_lines(transaction.connection, events, lines, number="position", values=places)
+    else:
+        together = _together(some)
+        columns = {**together.columns, "position": places}
+        statements.insert_columns(transaction.connection, events, together.common, columns)
+    at = 0
+    for delivery, unrouted in new:
+        count = len(unrouted.ids)
+        transaction.entries.append(_entry(delivery, count=count, position=places[at], content=unrouted.named()))
+        at += count
+    about = (zip(repeat(each.home[0]), each.columns["type"], each.columns["subject"], strict=False) for each in some)
+    tell_about(transaction, chain.from_iterable(about))
+    tell_events(transaction, chain.from_iterable(each.rows() for each in some))
+
+
+def _together(some: Sequence[Unrouted]) -> Unrouted:
+    """Put events of several deliveries together as one set of columns."""
     columns: dict[str, Sequence[Any]] = {
         name: list(chain.from_iterable(each.columns[name] for each in some)) for name in some[0].columns
     }
@@ -139,17 +180,7 @@ def _write(transaction: Transaction, new: Sequence[tuple[AcceptDelivery, Unroute
         if any(each.common[name] != value for each in some):
             columns[name] = list(chain.from_iterable(repeat(each.common[name], len(each.ids)) for each in some))
             del common[name]
-    together = Unrouted(common=common, columns={**columns, "position": places})
-    statements.insert_columns(transaction.connection, events, together.common, together.columns)
-    at = 0
-    for delivery, unrouted in new:
-        count = len(unrouted.ids)
-        content = _bound(zip(unrouted.columns["id"], unrouted.columns["body_hash"], strict=True))
-        transaction.entries.append(_entry(delivery, count=count, position=places[at], content=content))
-        at += count
-    about = (zip(repeat(each.home[0]), each.columns["type"], each.columns["subject"], strict=False) for each in some)
-    tell_about(transaction, chain.from_iterable(about))
-    tell_events(transaction, together.rows())
+    return Unrouted(common=common, columns=columns)
 
 
 def _one_by_one(

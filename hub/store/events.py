@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    and_,
     bindparam,
     exists,
     func,
@@ -50,6 +51,12 @@ _KINDS = {
     EventState.REJECTED: AuditKind.EVENT_REJECTED,
 }
 
+
+#: The words of the small indexes, so that they are used: what was kept back, and what no flow wanted. SQLite has both
+#: in one index, and looks for its words by themselves.
+_NOT_TAKEN = events.c.state != literal_column("'accepted'")
+HELD = and_(_NOT_TAKEN, events.c.state != literal_column("'unrouted'"))
+UNROUTED = and_(_NOT_TAKEN, events.c.state == literal_column("'unrouted'"))
 
 #: What an event is known by: environment, connection, and the id that it has there.
 Name = tuple[str, str, str]
@@ -347,9 +354,10 @@ def conditions(environment: str, wanted: EventFilter) -> list[ColumnElement[bool
     ):
         if value is not None:
             found.append(column == value)
-    if wanted.state is not None and wanted.state is not EventState.ACCEPTED:
-        # The words of the small index, so that it is used.
-        found.append(events.c.state != literal_column("'accepted'"))
+    if wanted.state is EventState.UNROUTED:
+        found.append(UNROUTED)
+    elif wanted.state is not None and wanted.state is not EventState.ACCEPTED:
+        found.append(HELD)
     if wanted.flagged or wanted.kind is not None or wanted.path is not None:
         found.append(events.c.flags.is_not(None))
     if wanted.kind is not None or wanted.path is not None:
@@ -388,10 +396,7 @@ def count_kept(connection: Connection, environment: str, wanted: EventFilter) ->
 
 
 def _kept(environment: str, wanted: EventFilter) -> list[ColumnElement[bool]]:
-    stuck = or_(
-        events.c.state != literal_column("'accepted'"),
-        events.c.flags.contains('"flows":', autoescape=True),
-    )
+    stuck = or_(HELD, UNROUTED, events.c.flags.contains('"flows":', autoescape=True))
     found = [*conditions(environment, wanted), stuck]
     if wanted.reason is None:
         found.append(events.c.reason.is_distinct_from(OTHER_CONTENT))

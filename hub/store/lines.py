@@ -22,6 +22,16 @@ def lines(kinds: Sequence[type[Array]], columns: Sequence[Sequence[Any]]) -> byt
     Raises what packing them as arrays would: `OverflowError` for a number that its column cannot hold, `TypeError` for
     a value of another type, `UnicodeEncodeError` for half of a character.
     """
+    return "".join(texts(kinds, columns)).encode()
+
+
+def numbered(numbers: Sequence[int], some: Sequence[str]) -> bytes:
+    """Give lines that `texts` has made, each behind a number that became known only afterwards."""
+    return "".join(map("%d\t%s".__mod__, zip(numbers, some, strict=True))).encode()
+
+
+def texts(kinds: Sequence[type[Array]], columns: Sequence[Sequence[Any]]) -> Sequence[str]:
+    """Give the lines one by one, and not as bytes yet; raises as `lines` does, but for half of a character."""
     form: list[str] = []
     varying: list[Sequence[str]] = []
     for kind, values in zip(kinds, columns, strict=True):
@@ -33,8 +43,8 @@ def lines(kinds: Sequence[type[Array]], columns: Sequence[Sequence[Any]]) -> byt
             varying.append(_column(written, values))
     line = "\t".join(form) + "\n"
     if not varying:
-        return (line % ()).encode() * len(columns[0])
-    return "".join(map(line.__mod__, zip(*varying, strict=True))).encode()
+        return [line % ()] * len(columns[0])
+    return list(map(line.__mod__, zip(*varying, strict=True)))
 
 
 def _column(written: Callable[[Sequence[Any]], Sequence[str]], values: Sequence[Any]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, select
 
 from hub.store.tables import attempts, effects, events, runs, steps
 
@@ -49,13 +49,14 @@ def count(connection: Connection, *, environment: str, types: Collection[str], m
 def newest(
     connection: Connection, *, environment: str, types: Collection[str], limit: int, after: Row | None = None
 ) -> list[NewestEvent]:
-    """Give recorded events of these types, the newest first; `after` is the last event row of the page before."""
+    """Give recorded events of these types, the newest first; `after` is the last event row of the page before.
+
+    Ids sort by the moment they were made, which is that of the arrival.
+    """
     condition = _wanted(environment, types)
     if after is not None:
-        older = events.c.received_at < after["received_at"]
-        same = and_(events.c.received_at == after["received_at"], events.c.id < after["id"])
-        condition = and_(condition, or_(older, same))
-    statement = select(events).where(condition).order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit)
+        condition = and_(condition, events.c.id < after["id"])
+    statement = select(events).where(condition).order_by(events.c.id.desc()).limit(limit)
     found = [dict(row._mapping) for row in connection.execute(statement)]
     latest = _latest_runs(connection, [event["id"] for event in found])
     ids = [run["id"] for by_flow in latest.values() for run in by_flow.values()]

@@ -13,9 +13,10 @@ who write the same ones never wait for each other in a circle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from itertools import chain, islice, repeat
-from operator import itemgetter
+from itertools import chain, groupby, islice, repeat
+from operator import attrgetter, itemgetter
 from typing import Any, NewType
 
 from sqlalchemy import (
@@ -45,7 +46,7 @@ from sqlalchemy.types import String, TypeEngine
 from hub.errors import DatabaseAway
 from hub.sdk import exact_json
 from hub.store.arrays import Array, BigIntegers, Binaries, Booleans, Integers, Texts
-from hub.store.lines import lines
+from hub.store.lines import lines, numbered, texts
 
 Values = Mapping[str, Any]
 #: Names as `names_of` gives them.
@@ -272,6 +273,34 @@ def insert_columns(connection: Connection, table: Table, common: Values, columns
     for count in _counts(size):
         statement = _putting(table, names, count, (), None)
         execute(connection, statement, list(chain.from_iterable(islice(rows, count))))
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Rows as PostgreSQL copies them, made before their turn: the columns, and of each row all but a first number."""
+
+    names: tuple[str, ...]
+    texts: Sequence[str]
+
+
+def lines_of(table: Table, common: Values, columns: Mapping[str, Sequence[Any]]) -> Lines:
+    """Make lines of rows that are given as `insert_columns` takes them; raises for what its column cannot hold."""
+    names, size = (*common, *columns), len(next(iter(columns.values())))
+    alike = ([value] * size for value in common.values())
+    return Lines(names, texts(_kinds(table, names), [*alike, *columns.values()]))
+
+
+def insert_lines(
+    connection: Connection, table: Table, given: Sequence[Lines], *, number: str, values: Sequence[int]
+) -> None:
+    """Copy rows into PostgreSQL whose lines are made already, each with its own of these values as its `number`."""
+    at = 0
+    for names, some in groupby(given, attrgetter("names")):
+        rows = list(chain.from_iterable(each.texts for each in some))
+        own, portions = values[at : at + len(rows)], range(0, len(rows), _PORTION)
+        made = (numbered(own[start : start + _PORTION], rows[start : start + _PORTION]) for start in portions)
+        copy(connection, _copying(table, (number, *names)), made)
+        at += len(rows)
 
 
 def upsert(

@@ -104,6 +104,11 @@ class Write(ABC):
         """
         return False
 
+    def prepared(self, dialect: str) -> Self:
+        """Give it with all that can be made before its turn, by who hands it over: a group's commit is waited for."""
+        del dialect
+        return self
+
     @classmethod
     @abstractmethod
     def apply(cls, batch: Sequence[Self], transaction: Transaction) -> list[Any]:

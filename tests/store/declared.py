@@ -10,10 +10,15 @@ from sqlalchemy import Connection
 
 from hub.store.tables import metadata
 
-#: Declared for both databases, and another thing in one of them: see `hub/store/partitions.py`.
+#: Declared for both databases, and another thing in one of them: see `hub/store/partitions.py`. Indexes of one kind of
+#: database alone are not in the other.
 _OTHERWISE = {
-    "sqlite": {("table", "event_names")},
-    "postgresql": {("unique_constraint", "uq_events_environment_connection_external_id")},
+    "sqlite": {("table", "event_names"), ("index", "ix_events_arrived"), ("index", "ix_events_held")},
+    "postgresql": {
+        ("unique_constraint", "uq_events_environment_connection_external_id"),
+        ("index", "ix_events_received_at"),
+        ("index", "ix_events_kept"),
+    },
 }
 
 

@@ -47,12 +47,18 @@ def one_by_one(delivery: AcceptDelivery) -> AcceptDelivery:
     return AcceptDelivery(connection=delivery.connection, actor=delivery.actor, accepts=accepts)
 
 
-async def taken(committer: Committer, *batch: AcceptDelivery, tells: bool = False) -> list[list[str]]:
-    """Write deliveries in one transaction; gives what became of each event."""
+async def taken(
+    committer: Committer, *batch: AcceptDelivery, tells: bool = False, ahead: bool = True
+) -> list[list[str]]:
+    """Write deliveries in one transaction, prepared `ahead` as a committer has them; gives what became of each event.
+
+    What cannot be prepared is written as it is, with what it meets.
+    """
 
     def work(transaction: Transaction) -> list[list[Any]]:
         transaction.tells = tells
-        return [list(each) for each in AcceptDelivery.apply(batch, transaction)]
+        some = [one.prepared(transaction.connection.dialect.name) for one in batch] if ahead else batch
+        return [list(each) for each in AcceptDelivery.apply(some, transaction)]
 
     found: list[list[Any]] = await committer.commit(Work(work))
     return [[each.value for each in told] for told in found]
@@ -64,12 +70,13 @@ def rows(database: Database) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(select(events).order_by(events.c.position))]
 
 
+@pytest.mark.parametrize("ahead", [True, False])
 @pytest.mark.parametrize("count", [1, 3, 70])
-async def test_columns_are_the_rows_that_single_events_are(store: Store, count: int) -> None:
+async def test_columns_are_the_rows_that_single_events_are(store: Store, count: int, ahead: bool) -> None:  # noqa: FBT001
     """However many there are, and whatever stands in them."""
     database, committer = store
     names = [f"e{number}\\" for number in range(count)]
-    assert await taken(committer, delivery(1, names)) == [["new"] * count]
+    assert await taken(committer, delivery(1, names), ahead=ahead) == [["new"] * count]
     assert await taken(committer, one_by_one(delivery(2, names, sender="other"))) == [["new"] * count]
     found = rows(database)
     assert [row["position"] for row in found] == list(range(1, 2 * count + 1))
@@ -78,7 +85,8 @@ async def test_columns_are_the_rows_that_single_events_are(store: Store, count: 
     assert found[0]["data"] == '{"a\\n\\\\":"e0\\\\t%s"}'
 
 
-async def test_each_event_is_taken_once_in_whichever_delivery_it_comes(store: Store) -> None:
+@pytest.mark.parametrize("ahead", [True, False])
+async def test_each_event_is_taken_once_in_whichever_delivery_it_comes(store: Store, ahead: bool) -> None:  # noqa: FBT001
     """What another delivery of the group has, or was there before, is seen; each sender's ids are its own."""
     database, committer = store
     await taken(committer, delivery(0, ["old"]))
@@ -92,6 +100,7 @@ async def test_each_event_is_taken_once_in_whichever_delivery_it_comes(store: St
         delivery(6, ["g", "old"]),
         delivery(7, ["a", "h"]),
         delivery(8, ["i"]),
+        ahead=ahead,
     )
     assert told == [
         ["new", "new"],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.store.arrays import Array, BigIntegers, Binaries, Booleans, Integers, Texts
-from hub.store.lines import lines
+from hub.store.lines import lines, numbered, texts
 
 
 def test_a_line_has_what_all_rows_share_and_what_each_has_of_its_own() -> None:
@@ -28,6 +28,13 @@ def test_a_line_has_what_all_rows_share_and_what_each_has_of_its_own() -> None:
         "100%\t\\\\N\t1\t9223372036854775807\t\\N\t\\N\t\\N",
         "",
     ]
+
+
+def test_a_number_that_comes_later_stands_before_its_line() -> None:
+    """As if it had been there from the start."""
+    kinds: list[type[Array]] = [Texts, Texts]
+    columns: list[list[Any]] = [["ä\t%d", "b\\", "\uffff"], ["%s", "%s", "%s"]]
+    assert numbered(range(7, 10), texts(kinds, columns)) == lines([BigIntegers, *kinds], [[7, 8, 9], *columns])
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ class Bare:
         return create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
 
     def open(self) -> Database:
-        """Open it as the hub does."""
-        return Database(self.directory, self.url)
+        """Open it as the hub does that takes every step, as the declared tables are those behind the last one."""
+        return Database(self.directory, self.url, reach=Reach.ALL)
 
 
 @pytest.fixture

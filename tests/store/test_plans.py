@@ -11,6 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Index, PrimaryKeyConstraint, UniqueConstraint
 
+from hub.queries.events import counts
+from hub.queries.view import View
 from hub.store.tables import metadata
 from tests.engine.house import House
 from tests.engine.test_lanes import LINES, Hut, flow
@@ -153,6 +155,17 @@ async def test_no_statement_of_master_data_reads_a_table_that_grows(tmp_path: Pa
         mine |= {each for each in statements if re.search(r"match_pairs.state = [?%]", each) and "UPDATE" not in each}
     assert len(statements) > 60
     assert read_through(house, statements - mine) == []
+    await house.stop()
+
+
+async def test_what_was_kept_back_is_counted_without_reading_all_events(tmp_path: Path) -> None:
+    """What no flow wanted too, which may be next to nothing among millions that were taken."""
+    house = await Hut(tmp_path, flow(STEPS)).open()
+    view = View(environment="test", database=house.database, ambient=house.ambient)
+    with asked() as statements:
+        assert counts(view) == {}
+    assert len([each for each in statements if "events" in each]) == 2
+    assert read_through(house, statements) == []
     await house.stop()
 
 
