@@ -31,6 +31,8 @@ from hub.sdk.values import InboundEvent
 OVERLAP = timedelta(minutes=10)
 #: What an object has is asked again where changes are so much younger than those by which it was last asked.
 ASK_AGAIN = timedelta(minutes=10)
+#: The type of a field that holds an amount.
+AMOUNT = "currency"
 #: Rows of one page; Salesforce gives fewer where they are wide.
 PAGE_ROWS = 2000
 _MERGED = "MasterRecordId"
@@ -68,7 +70,9 @@ async def page_of(
         if not rows:
             return rows, fields, last
         newest = rows[-1]["SystemModstamp"]
-        if fresh or (as_of and moment(newest) - moment(as_of) <= ASK_AGAIN):
+        # An amount that names no currency is in the org's own for as long as the org has no other.
+        known = CURRENCY in fields or AMOUNT not in fields.values()
+        if fresh or (known and as_of and moment(newest) - moment(as_of) <= ASK_AGAIN):
             learned.columns[object] = (fields, as_of or newest)
             return rows, fields, last
         learned.columns[object] = (await columns(session, object), newest)

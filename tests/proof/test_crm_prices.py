@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from hub.proof import crm_checks
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, playing, trial
+from hub.proof.simulation import campaign, playing, shipped, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.cases import CASES
 from hub.proof.simulation.playing import Played
@@ -33,6 +34,10 @@ async def changed(stage: Stage, kind: str, name: str, **fields: object) -> None:
     for _ in range(3):
         await stage.read()
         await stage.rested()
+
+
+def _without_currency(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "currency"}
 
 
 def test_each_amount_is_a_price_of_its_own_and_one_can_be_used() -> None:
@@ -102,12 +107,15 @@ def test_a_change_that_is_none_makes_no_price() -> None:
     assert played(happen, Crm(products=1, prices=1)).findings == []
 
 
-def test_a_price_in_a_currency_that_stripe_counts_otherwise_is_not_written() -> None:
+def test_a_price_in_a_currency_that_stripe_counts_otherwise_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand krónur would be ten there."""
+    # An org with several has none that is set to be its only one.
+    settings = shipped.settings
+    monkeypatch.setattr(shipped, "settings", lambda *told, **more: _without_currency(settings(*told, **more)))
 
     async def happen(stage: Stage) -> None:
         currencies = [
-            {"IsoCode": "USD", "ConversionRate": 1, "DecimalPlaces": 2, "IsCorporate": True},
+            {"IsoCode": "EUR", "ConversionRate": 1, "DecimalPlaces": 2, "IsCorporate": True},
             {"IsoCode": "ISK", "ConversionRate": 140, "DecimalPlaces": 0},
         ]
         await stage.seed("salesforce", {"currencies": currencies})

@@ -320,6 +320,18 @@ async def test_an_org_that_begins_to_have_several_currencies_is_read_anew() -> N
         assert found == ["EUR", "EUR"]
 
 
+async def test_no_change_is_in_the_own_currency_of_an_org_that_has_several_by_then() -> None:
+    """Nothing but its changes is read meanwhile, and its fields were asked for a moment ago."""
+    before = {name: value for name, value in ACCOUNT.items() if name != CURRENCY}
+    async with org({"records": [before]}, currency="") as here:
+        accounts = next(stream for stream in CONNECTOR.streams if stream.name == "accounts")
+        (_,) = [page async for page in accounts.pull(here.connected, None, SINCE)]
+        await here.seed({"currencies": CURRENCIES})
+        await here.seed({"changes": [{"type": "Account", "id": await id_of(here, "cus_1"), CURRENCY: "EUR"}]})
+        pages = [page async for page in accounts.pull(here.connected, None, SINCE)]
+        assert [event.record[CURRENCY] for page in pages for event in page.events if event.record] == ["EUR"]
+
+
 async def test_the_test_of_a_connection_says_that_the_org_has_several_currencies() -> None:
     async with org(SEVERAL, currency="USD") as here:
         with pytest.raises(FixConnection) as refusal:
