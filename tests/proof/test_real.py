@@ -202,6 +202,23 @@ class _Beside:
         return self.emptied if wiped else 0
 
 
+class _Load:
+    """Invoices, of which it is told when a wave of them begins, and whether none happen just now."""
+
+    def __init__(self, waves: list[int]) -> None:
+        self._waves = waves
+        self.held: list[bool] = []
+
+    def wave(self) -> None:
+        self._waves.append(1)
+
+    def hold(self) -> None:
+        self.held.append(True)
+
+    def go_on(self) -> None:
+        self.held.append(False)
+
+
 def _scene(company: _Beside, watcher: Any, **more: Any) -> Scene:
     waves = more.pop("waves", [])
     return Scene(
@@ -212,7 +229,7 @@ def _scene(company: _Beside, watcher: Any, **more: Any) -> Scene:
         say=lambda _words: None,
         dice=Random(1),
         lease=3,
-        wave=lambda: waves.append(1),
+        loading=_Load(waves),  # type: ignore[arg-type]
         before=Before(owners={name: f"{name}-a" for name in company.workers}),
         **more,
     )
@@ -242,10 +259,11 @@ def test_where_little_is_under_way_a_wave_begins_and_where_much_is_that_is_waite
     waves: list[int] = []
     looks: list[dict[str, str | None]] = [{f"run_{each}": None for each in range(number)} for number in (20, 5, 3)]
     scene = _scene(_Beside(), _Ask(*looks), waves=waves)
+    load: Any = scene.loading
     scene.load()
-    assert waves == []
+    assert (waves, load.held) == ([], [True, False])
     scene.load()
-    assert waves == [1]
+    assert (waves, load.held) == ([1], [True, False, False])
 
 
 def test_a_worker_that_is_struck_has_lost_its_lease(tmp_path: Path) -> None:

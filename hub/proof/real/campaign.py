@@ -269,7 +269,7 @@ class _Around(Around):
             say=say,
             dice=Random(f"{self._seed}:trials"),
             lease=LEASE,
-            wave=loading.wave,
+            loading=loading,
             disk=self._disk,
             small=self._small,
             far=_FAR,

@@ -24,7 +24,7 @@ from hub.proof.stage import Stage
 T = TypeVar("T")
 
 #: Invoices a second all the time, and seconds of which they are seeded at once.
-PER_SECOND, _AT_ONCE = 1.2, 8.0
+PER_SECOND, _AT_ONCE = 1.2, 4.0
 #: Invoices of a wave, which begins before a trial where little is under way, and how many of them a second.
 WAVE, _WAVES_PER_SECOND = 6, 3.0
 #: What vendors take their time for, so that workers have something in hand: (vendor, path, seconds).
@@ -57,6 +57,7 @@ class Loading(Conductor):
         """Take the stage, whose scenario has more invoices than there can be."""
         super().__init__(stage, say, show, plan=slow)
         self._over = threading.Event()
+        self._held = threading.Event()
         self._invoices = iter(stage.scenario.invoices)
         self._one = threading.Lock()
 
@@ -77,10 +78,19 @@ class Loading(Conductor):
         """Let a wave begin."""
         self._happen(WAVE, _WAVES_PER_SECOND)
 
+    def hold(self) -> None:
+        """Let nothing more happen until `go_on`, but for waves."""
+        self._held.set()
+
+    def go_on(self) -> None:
+        """Let invoices happen again."""
+        self._held.clear()
+
     def _feed(self) -> None:
         while True:
             try:
-                self._happen(round(PER_SECOND * _AT_ONCE), PER_SECOND)
+                if not self._held.is_set():
+                    self._happen(round(PER_SECOND * _AT_ONCE), PER_SECOND)
             except NoAnswer as error:
                 self._failed.append(error)
                 return
@@ -126,8 +136,7 @@ class Scene:
     say: Callable[[str], None]
     dice: Random
     lease: float
-    #: Lets a wave of invoices begin.
-    wave: Callable[[], None]
+    loading: Loading
     disk: Disk | None = None
     small: Sequence[Disk] = ()
     far: str = ""
@@ -144,9 +153,11 @@ class Scene:
         """See to it that something is under way, and not much more than that."""
         until = time.monotonic() + _DONE_WITHIN
         while (under_way := len(self.watcher.look().runs)) > _MANY and time.monotonic() < until:
+            self.loading.hold()
             time.sleep(0.1)
+        self.loading.go_on()
         if under_way < _FEW:
-            self.wave()
+            self.loading.wave()
 
     def owner(self, name: str) -> str:
         """Give what a worker's process is called in the database now."""
@@ -187,7 +198,7 @@ class Scene:
         began, again = time.monotonic(), False
         while (passed := time.monotonic() - began) < _PATIENCE:
             if passed > _PATIENCE / 2 and not again:
-                self.wave()
+                self.loading.wave()
                 again = True
             if (found := look(again)) is not None:
                 return found
