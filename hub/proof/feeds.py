@@ -156,16 +156,18 @@ def find(told: Sequence[Fact], taken: Sequence[Fact], untold: Sequence[str] = ()
     """Compare: each fact was taken, once, as it is, and what is about one key in the order of commits."""
     if untold:
         yield _wrong(Invariant.NOTHING_LOST, f"feed: of {len(untold)} it is not told: {_some(untold)}")
-    known = set(taken)
-    if missing := [fact for fact in told if fact not in known]:
+    once: dict[tuple[str, str], Fact] = {}
+    if again := [str(fact) for fact in told if once.setdefault(fact.name, fact) is not fact]:
+        yield _wrong(Invariant.NOTHING_TWICE, f"feed: {len(again)} are told twice under one name: {_some(again)}")
+    counted = Counter(fact.name for fact in taken)
+    if missing := [fact for name, fact in once.items() if name not in counted]:
         yield _wrong(
             Invariant.NOTHING_LOST, f"feed: {len(missing)} facts of {len(told)} never came: {_some(map(str, missing))}"
         )
-    if invented := sorted(map(str, known - set(told))):
+    if invented := sorted(map(str, set(taken) - set(told))):
         yield _wrong(
             Invariant.RECORDED_IS_TRUE, f"feed: {len(invented)} came that the database does not have: {_some(invented)}"
         )
-    counted = Counter(fact.name for fact in taken)
     if twice := [" ".join(name) for name, number in counted.items() if number > 1]:
         yield _wrong(Invariant.NOTHING_TWICE, f"feed: {len(twice)} were given twice: {_some(twice)}")
     reached: dict[str, Fact] = {}
