@@ -18,7 +18,8 @@ from random import Random
 
 from sqlalchemy import make_url
 
-from hub.proof import records
+from hub.proof import feeds, records
+from hub.proof.invariants import Finding, Invariant
 from hub.proof.processes import CONCORD, Child, DidNotStart, Processes
 from hub.proof.servers import nats, postgres
 from hub.proof.servers.supervising import accepts, free_port
@@ -35,6 +36,8 @@ _NATS_AWAY = 2.0
 _PATIENCE = 15.0
 #: So many seconds PostgreSQL has to come up again, and a worker that was told to end has for that.
 _UP_WITHIN, _ENDED_WITHIN = 30.0, 15.0
+#: So many seconds after all has come to rest the feed's consumer has taken what there is.
+_HEARD_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,10 @@ class Company:
             processes.tell({"CONCORD_NATS": ",".join(node.url for node in self._nodes.values())})
         self._workers: dict[str, Child] = {}
         self._logs: dict[str, Path] = {}
+        self._consumer: Child | None = None
+        self._taken = folder / "taken"
+        #: How many facts of the feed were taken, once that was compared.
+        self.facts = 0
         self._environment = ""
         self._poll = 0
         self._turns = itertools.cycle(self._strikes())
@@ -123,6 +130,11 @@ class Company:
         return self._postgres.running
 
     @property
+    def postgres_listens(self) -> bool:
+        """Tell whether somebody listens where PostgreSQL does."""
+        return accepts(self._port)
+
+    @property
     def postgres_pid(self) -> int:
         """Give the number of PostgreSQL's first process."""
         return int(self._postgres.hello["pid"])
@@ -136,8 +148,10 @@ class Company:
         return self._workers[name]
 
     def begin(self, environment: str, poll: int) -> None:
-        """Start the workers, of an environment that the hub serves; `poll` is as for the hub."""
+        """Start the workers, of an environment that the hub serves, and the consumer; `poll` is as for the hub."""
         self._environment, self._poll = environment, poll
+        if self._nodes:
+            self._consumer = self._processes.start("consumer", feeds.command(environment, self._taken))
         names = [f"worker-{number}" for number in range(1, self._wanted.workers + 1)]
         launched = [(name, self._processes.launch(name, self._command(name), self._reaching(name))) for name in names]
         self._workers = {name: self._processes.wait(name, process) for name, process in launched}
@@ -195,14 +209,42 @@ class Company:
         self._servers[name].process.wait(20)
         self._servers[name].stop()
 
-    def start_nodes(self, *, wiped: bool = False) -> None:
-        """Start the nodes of NATS that do not run; with `wiped` on empty disks."""
+    def reachable(self, node: str) -> bool:
+        """Tell whether a node of NATS takes connections."""
+        return accepts(self._nodes[node].port)
+
+    def start_nodes(self, *, wiped: bool = False) -> int:
+        """Start the nodes of NATS that do not run; with `wiped` on empty disks. Gives how many lost something."""
+        emptied = 0
         gone = [name for name in self._nodes if name not in self._servers or not self._servers[name].running]
         if wiped:
             for name in gone:
-                shutil.rmtree(self._nodes[name].folder / "jetstream", ignore_errors=True)
+                store = self._nodes[name].folder / "jetstream"
+                had = any(each.is_file() for each in store.rglob("*"))
+                shutil.rmtree(store, ignore_errors=True)
+                emptied += had and not store.exists()
         launched = [(name, self._processes.launch(name, self._nodes[name].command())) for name in gone]
         self._servers |= {name: self._processes.wait(name, process) for name, process in launched}
+        return emptied
+
+    def unheard(self) -> list[Finding]:
+        """Compare what the feed's consumer took, once it has all, with what the database says was told."""
+        if self._consumer is None:
+            return []
+        until = time.monotonic() + _HEARD_WITHIN
+        while True:
+            # What is told in between came later, and was not taken out of nothing.
+            taken = feeds.taken(self._taken)
+            with records.reading(self._folder, self.database) as connection:
+                told = feeds.told(connection, self._environment)
+                found = list(feeds.find(told, taken, feeds.untold(connection, self._environment)))
+            self.facts = len(taken)
+            if not self._consumer.running:
+                ended = Finding(invariant=Invariant.NO_DEFECT, family=None, detail="feed: its consumer has ended")
+                return [*found, ended]
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.3)
 
     def leader(self) -> str | None:
         """Name the node of NATS that leads the cluster, as its nodes tell; None where none does."""

@@ -186,6 +186,7 @@ def about_the_whole(
         *killed_in_flight(course),
         *no_secret_leaks(stage),
         *contracts_billed(stage, course),
+        *(stage.company.unheard() if stage.company is not None else ()),
     ]
 
 

@@ -26,12 +26,13 @@ def test_servers_that_are_struck_are_gone_and_come_back(tmp_path: Path) -> None:
         (place / "kept").write_text("x")
         company.kill_node(node)
         assert not accepts(port)
-        company.start_nodes()
+        assert company.start_nodes() == 0
         assert accepts(port)
         assert (place / "kept").exists()
         company.kill_node(node)
-        company.start_nodes(wiped=True)
-        assert accepts(port)
+        assert not company.reachable(node)
+        assert company.start_nodes(wiped=True) == 1
+        assert company.reachable(node)
         assert not (place / "kept").exists()
         with psycopg.connect(company.database, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept (id int)")
@@ -40,6 +41,7 @@ def test_servers_that_are_struck_are_gone_and_come_back(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, signal.SIG_DFL)
         assert not company.postgres_runs
+        assert not company.postgres_listens
         company.start_postgres()
         with psycopg.connect(company.database) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]

@@ -25,8 +25,8 @@ from hub.proof.processes import Processes
 from hub.proof.real import program, stale, table
 from hub.proof.real.fault import Fault
 from hub.proof.real.machine import FAR, Disk, Machine
-from hub.proof.real.scene import PER_SECOND, Loading, Scene
-from hub.proof.real.trials import Trial, attempt, late
+from hub.proof.real.scene import PER_SECOND, WAVE, Loading, Scene
+from hub.proof.real.trials import Trial, attempt, late, unproved
 from hub.proof.real.watching import Watcher
 from hub.proof.servers import postgres
 from hub.proof.servers.supervising import free_port
@@ -39,8 +39,10 @@ MINUTES = 8.0
 WORKERS, NODES = 4, 3
 #: Seconds that NATS is away: for minutes the first time, where there are so many minutes, and briefly after that.
 _AWAY_FIRST, _AWAY, _LONG = 120.0, 6.0, 4.0
-#: A trial takes about so many seconds; there are invoices for all of them, and some more.
-_A_TRIAL = 25.0
+#: A trial takes about so many seconds, and not less than so many; there are invoices for all of them, and some more.
+_A_TRIAL, _LEAST = 25.0, 8.0
+#: A fault is put in so often until it has struck something.
+_TRIES = 3
 #: Megabytes of PostgreSQL's disk, and the size of the small ones.
 _DISK, _SMALL = 1024, "4m"
 _SETTINGS = (f"listen_addresses=127.0.0.1,{FAR}", "max_wal_size=128MB")
@@ -81,7 +83,7 @@ def prove(
     def drive(stage: Stage, say: Say, show: Callable[[Mapping[str, Any]], None]) -> Course:
         loading = Loading(stage, say, show)
         first = [_AWAY_FIRST] if seconds >= 60 * _LONG else []
-        scene = around.scene(stage, say, away=itertools.chain(first, itertools.repeat(_AWAY)))
+        scene = around.scene(stage, loading, say, away=itertools.chain(first, itertools.repeat(_AWAY)))
         try:
             loading.begin()
             _go_through(scene, chosen, seed, seconds, seen)
@@ -95,7 +97,7 @@ def prove(
 
     performed = perform(
         console,
-        invoices=round(PER_SECOND * (seconds + _A_TRIAL * len(chosen))) + 60,
+        invoices=_invoices(seconds, len(chosen)),
         seed=seed,
         profile=Profile.NONE,
         drive=drive,
@@ -105,24 +107,23 @@ def prove(
     violations = [*performed.findings(), *(f"stale write: {each}" for each in seen.stale)]
     violations += [f"{trial.fault}: {trial.wrong}" for trial in seen.trials if trial.wrong]
     crashes = [fault.name for fault in chosen if fault.crash]
-    without = [
-        fault.name
-        for fault in chosen
-        if fault.name not in seen.skipped and not any(t.fault == fault.name and t.struck for t in seen.trials)
-    ]
+    possible = [fault.name for fault in chosen if fault.name not in seen.skipped]
+    counted = [trial for trial in seen.trials if not trial.missed]
     told = {
         "seed": seed,
         "order": seen.order,
         "faults": [_row(fault, seen) for fault in chosen],
-        "trials": len(seen.trials),
+        "trials": len(counted),
+        "missed": len(seen.trials) - len(counted),
         "skipped": seen.skipped,
         "network_cut_by": "rules of routing" if machine.why_not is None else f"a proxy ({machine.why_not})",
         "violations": len(violations),
         "stale_writes": len(seen.stale),
         "first_progress_after_crashes": _spread(
-            [t.recovery.first for t in seen.trials if t.fault in crashes and t.recovery.first is not None]
+            [t.recovery.first for t in counted if t.fault in crashes and t.recovery.first is not None]
         ),
-        "whole_recovery": _spread([t.recovery.whole for t in seen.trials if t.recovery.whole is not None]),
+        "whole_recovery": _spread([t.recovery.whole for t in counted if t.recovery.whole is not None]),
+        "facts_of_the_feed": performed.stage.company.facts if performed.stage.company is not None else 0,
         "lease_s": LEASE,
         **figures(performed),
     }
@@ -132,13 +133,13 @@ def prove(
         findings=[
             *violations,
             *late(seen.trials, crashes, LEASE),
-            *(f"no trial: {name} never struck" for name in without),
+            *unproved(seen.trials, possible, crashes),
         ],
         table=_TABLE,
     )
 
 
-_TABLE = ("faults", ("fault", "trials", "struck", "violations", "first_s", "whole_s", "said"))
+_TABLE = ("faults", ("fault", "trials", "missed", "struck", "violations", "first_s", "whole_s", "said"))
 
 
 def _go_through(scene: Scene, faults: Sequence[Fault], seed: int, seconds: float, seen: _Seen) -> None:
@@ -156,18 +157,37 @@ def _go_through(scene: Scene, faults: Sequence[Fault], seed: int, seconds: float
             return
         seen.order.append(fault.name)
         scene.say(f"{number + 1}. {fault.name}: {fault.does}.")
-        trial = attempt(scene, fault)
-        seen.trials.append(trial)
-        first, whole = (_told(each) for each in (trial.recovery.first, trial.recovery.whole))
-        scene.say(
-            f"   It struck {trial.struck} times, {trial.under_way} runs under way, first progress "
-            f"after {first} s, all after {whole} s{'; ' + trial.wrong if trial.wrong else ''}."
-        )
+        for _ in range(_TRIES):
+            trial = attempt(scene, fault)
+            seen.trials.append(trial)
+            scene.say(_said(trial))
+            if not trial.missed:
+                break
+
+
+def _said(trial: Trial) -> str:
+    wrong = f"; {trial.wrong}" if trial.wrong else ""
+    if trial.missed:
+        return f"   It does not count: {trial.missed}{wrong}."
+    first, whole = (_told(each) for each in (trial.recovery.first, trial.recovery.whole))
+    return (
+        f"   It struck {trial.struck} times, {trial.under_way} runs under way, first progress "
+        f"after {first} s, all after {whole} s{wrong}."
+    )
+
+
+def _invoices(seconds: float, faults: int) -> int:
+    """Give how many invoices there can be: those of all the time, and two waves for each trial."""
+    trials = round(seconds / _LEAST) + _TRIES * faults
+    return round(PER_SECOND * (seconds + _A_TRIAL * faults)) + 2 * WAVE * trials + 60
 
 
 def _row(fault: Fault, seen: _Seen) -> dict[str, Any]:
     """Give what there is to say of one fault, for the table and for machines."""
-    trials = [trial for trial in seen.trials if trial.fault == fault.name]
+    every = [trial for trial in seen.trials if trial.fault == fault.name]
+    trials = [trial for trial in every if not trial.missed]
+    said = [f"skipped: {seen.skipped[fault.name]}"] if fault.name in seen.skipped else []
+    said += dict.fromkeys(f"missed: {trial.missed}" for trial in every if trial.missed)
     firsts = [trial.recovery.first for trial in trials if trial.recovery.first is not None]
     wholes = [trial.recovery.whole for trial in trials if trial.recovery.whole is not None]
     return {
@@ -175,12 +195,13 @@ def _row(fault: Fault, seen: _Seen) -> dict[str, Any]:
         "does": fault.does,
         "undone": fault.undone,
         "noticed": fault.noticed.value,
-        "trials": sum(1 for trial in trials if trial.struck),
+        "trials": len(trials),
+        "missed": len(every) - len(trials),
         "struck": sum(trial.struck for trial in trials),
-        "violations": sum(1 for trial in trials if trial.wrong),
+        "violations": sum(1 for trial in every if trial.wrong),
         "first_s": [f"{each:.2f}" for each in firsts],
         "whole_s": [f"{each:.2f}" for each in wholes],
-        "said": f"skipped: {seen.skipped[fault.name]}" if fault.name in seen.skipped else "",
+        "said": "; ".join(said),
     }
 
 
@@ -237,7 +258,7 @@ class _Around(Around):
             stack.callback(processes.end)
             yield Company(processes, folder, room, wanted, self._seed)
 
-    def scene(self, stage: Stage, say: Say, *, away: Iterator[float]) -> Scene:
+    def scene(self, stage: Stage, loading: Loading, say: Say, *, away: Iterator[float]) -> Scene:
         """Give the scene to the faults."""
         assert stage.company is not None
         return Scene(
@@ -248,6 +269,7 @@ class _Around(Around):
             say=say,
             dice=Random(f"{self._seed}:trials"),
             lease=LEASE,
+            loading=loading,
             disk=self._disk,
             small=self._small,
             far=_FAR,

@@ -13,6 +13,7 @@ class Noticed(StrEnum):
     """From when on recovery is measured."""
 
     AT_ONCE = "from the fault on"
+    OVER = "the first from the fault on, all from its end on"
     LEASE = "from the end of the worker's lease on"
     BACK = "from when the database takes changes again"
 
@@ -20,11 +21,6 @@ class Noticed(StrEnum):
 def always(_scene: Scene) -> str | None:
     """Say nothing against it."""
     return None
-
-
-def surely(_scene: Scene) -> int:
-    """Count one: it strikes whenever it is made."""
-    return 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +31,8 @@ class Fault:
     - `undo(scene, worker)` ends it, `lasts(scene)` seconds after it began or, where work goes on without that, once it
       has gone on.
     - `cannot(scene)` says why it cannot be made on this machine, None where it can.
-    - `struck(scene)` counts how often it has really struck; a trial in which it did not is none.
+    - `struck(scene, worker)` counts how often it has really struck, as is seen just before its end: by what is gone, by
+      leases that are over, by what logs say, by how long a write takes. A trial in which it did not is none.
     - `worker(scene)` chooses the worker, and `crash` says that it is lost with all it has in hand.
     """
 
@@ -45,8 +42,8 @@ class Fault:
     noticed: Noticed
     strike: Callable[[Scene, str], None]
     undo: Callable[[Scene, str], None]
+    struck: Callable[[Scene, str], int]
     worker: Callable[[Scene], str] = lambda _scene: ""
     lasts: Callable[[Scene], float] = lambda _scene: 0.0
     cannot: Callable[[Scene], str | None] = always
-    struck: Callable[[Scene], int] = surely
     crash: bool = False

@@ -40,6 +40,22 @@ def _go_on(scene: Scene, worker: str) -> None:
     scene.company.resume_worker(worker)
 
 
+def _hub_is_gone(scene: Scene, _worker: str) -> int:
+    return int(not scene.stage.hub.running and scene.stage.hub.summary() is None)
+
+
+def _worker_is_gone(scene: Scene, worker: str) -> int:
+    return int(not scene.company.worker(worker).running and scene.lease_is_over(worker))
+
+
+def _worker_sleeps(scene: Scene, worker: str) -> int:
+    return int(scene.company.worker(worker).running and scene.lease_is_over(worker))
+
+
+def _clock_is_wrong(scene: Scene, _worker: str) -> int:
+    return scene.told((f"{LEAPT} {LEAP:g} ", f"{LEAPT} {-LEAP:g} "))
+
+
 def _leap(scene: Scene, worker: str) -> None:
     scene.leap.write_text(str(scene.dice.choice((-LEAP, LEAP))))
     os.kill(scene.company.worker(worker).process.pid, signal.SIGUSR1)
@@ -54,6 +70,11 @@ def _replace_all(scene: Scene, _worker: str) -> None:
     for name in scene.company.workers:
         scene.company.end_worker(name)
         scene.company.start_worker(name)
+
+
+def _all_are_new(scene: Scene, _worker: str) -> int:
+    names = scene.company.workers
+    return len(names) if all(scene.is_new(name) and scene.lease_is_over(name) for name in names) else 0
 
 
 def _replace_hub(scene: Scene, _worker: str) -> None:
@@ -71,6 +92,7 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_kill_hub,
         undo=_start_hub,
+        struck=_hub_is_gone,
     ),
     Fault(
         name="worker-killed",
@@ -80,6 +102,7 @@ FAULTS = (
         worker=lambda scene: scene.busiest(),
         strike=_kill_worker,
         undo=_start_worker,
+        struck=_worker_is_gone,
         crash=True,
     ),
     Fault(
@@ -90,6 +113,7 @@ FAULTS = (
         worker=lambda scene: scene.busiest(),
         strike=_stop,
         undo=_go_on,
+        struck=_worker_sleeps,
         lasts=lambda scene: SLEEPS * scene.lease,
         crash=True,
     ),
@@ -102,7 +126,7 @@ FAULTS = (
         strike=_leap,
         undo=_leap_back,
         lasts=lambda scene: 2 * scene.lease,
-        struck=lambda scene: scene.told((f"{LEAPT} {LEAP:g} ", f"{LEAPT} {-LEAP:g} ")),
+        struck=_clock_is_wrong,
     ),
     Fault(
         name="rolling-upgrade",
@@ -111,5 +135,6 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_replace_all,
         undo=_replace_hub,
+        struck=_all_are_new,
     ),
 )

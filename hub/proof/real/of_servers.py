@@ -12,6 +12,10 @@ from hub.runtime.ticks import SEAL_SECONDS
 _AIMS_FOR, _ENDS = 4.0, 3
 #: So many writes a second a slow disk takes.
 SLOW = 12
+#: So many commits in a row show how slow it is, of which the disk takes the first ones from what it has saved up.
+_COMMITS, _SAVED = 6, 2
+#: So many seconds a leader of NATS is waited for.
+_LEADS_WITHIN = 10.0
 _NOT_SEALED = ("tick.seal_failed",)
 _FULL = ("No space left on device",)
 
@@ -43,6 +47,22 @@ def _stop_postgres(scene: Scene, _worker: str) -> None:
 
 def _start_postgres(scene: Scene, _worker: str) -> None:
     scene.company.start_postgres()
+
+
+def _postgres_is_gone(scene: Scene, _worker: str) -> int:
+    return int(not scene.company.postgres_runs and not scene.company.postgres_listens)
+
+
+def _ended(scene: Scene, _worker: str) -> int:
+    return scene.told(("LOG:  concord-proof: ",))
+
+
+def _is_full(scene: Scene, _worker: str) -> int:
+    return scene.told(_FULL)
+
+
+def _was_not_sealed(scene: Scene, _worker: str) -> int:
+    return scene.told(_NOT_SEALED)
 
 
 def _end_at_commit(scene: Scene, _worker: str) -> None:
@@ -99,7 +119,15 @@ def _empty_small(scene: Scene, _worker: str) -> None:
 
 def _slow(scene: Scene, _worker: str) -> None:
     assert scene.disk is not None
+    scene.before.commits = scene.watcher.commits(_COMMITS)
     scene.disk.slow(scene.company.postgres_pid, SLOW)
+
+
+def _is_slow(scene: Scene, _worker: str) -> int:
+    """See it by commits of the proof's own: each is one write at the least."""
+    before, now = scene.before.commits, scene.watcher.commits(_COMMITS)
+    scene.say(f"   {_COMMITS} commits took {before:.2f} s before, and take {now:.2f} s.")
+    return int(now >= max((_COMMITS - _SAVED) / SLOW, 2 * before))
 
 
 def _fast(scene: Scene, _worker: str) -> None:
@@ -121,8 +149,18 @@ def _join(scene: Scene, _worker: str) -> None:
         scene.way.let_go()
 
 
+def _reaches_nobody(scene: Scene, worker: str) -> int:
+    return int(scene.company.worker(worker).running and scene.lease_is_over(worker))
+
+
 def _kill_leader(scene: Scene, _worker: str) -> None:
-    scene.company.kill_node(scene.company.leader() or scene.dice.choice(sorted(scene.company.nodes)))
+    until = time.monotonic() + _LEADS_WITHIN
+    while (leader := scene.company.leader()) is None:
+        if time.monotonic() > until:
+            return
+        time.sleep(0.1)
+    scene.company.kill_node(leader)
+    scene.before.nodes = [leader]
 
 
 def _start_nodes(scene: Scene, _worker: str) -> None:
@@ -132,11 +170,25 @@ def _start_nodes(scene: Scene, _worker: str) -> None:
 def _kill_nodes(scene: Scene, _worker: str) -> None:
     for name in scene.company.nodes:
         scene.company.kill_node(name)
+    scene.before.nodes = list(scene.company.nodes)
+
+
+def _are_away(scene: Scene, _worker: str) -> int:
+    """Count the nodes that were killed, if none of them is there."""
+    nodes = scene.before.nodes
+    return 0 if any(map(scene.company.reachable, nodes)) else len(nodes)
 
 
 def _wipe(scene: Scene, worker: str) -> None:
     _kill_nodes(scene, worker)
-    scene.company.start_nodes(wiped=True)
+    away = _are_away(scene, worker)
+    scene.before.emptied = min(away, scene.company.start_nodes(wiped=True))
+
+
+def _are_empty(scene: Scene, _worker: str) -> int:
+    """Count the nodes whose disks are empty, if all are: a stream could come back from one that is not."""
+    nodes, emptied = scene.company.nodes, scene.before.emptied
+    return emptied if emptied == len(nodes) else 0
 
 
 FAULTS = (
@@ -147,6 +199,7 @@ FAULTS = (
         noticed=Noticed.BACK,
         strike=_kill_postgres,
         undo=_start_postgres,
+        struck=_postgres_is_gone,
     ),
     Fault(
         name="postgres-restarted",
@@ -155,6 +208,7 @@ FAULTS = (
         noticed=Noticed.BACK,
         strike=_stop_postgres,
         undo=_start_postgres,
+        struck=_postgres_is_gone,
     ),
     Fault(
         name="ended-at-commit",
@@ -163,7 +217,7 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_end_at_commit,
         undo=_as_it_is,
-        struck=lambda scene: scene.told(("LOG:  concord-proof: ",)),
+        struck=_ended,
     ),
     Fault(
         name="postgres-disk-full",
@@ -172,9 +226,9 @@ FAULTS = (
         noticed=Noticed.BACK,
         strike=_fill,
         undo=_empty,
+        struck=_is_full,
         lasts=lambda scene: scene.lease,
         cannot=_no_disk,
-        struck=lambda scene: scene.told(_FULL),
     ),
     Fault(
         name="disks-full",
@@ -183,16 +237,17 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_fill_small,
         undo=_empty_small,
+        struck=_was_not_sealed,
         cannot=_no_small_disks,
-        struck=lambda scene: scene.told(_NOT_SEALED),
     ),
     Fault(
         name="disk-slow",
         does=f"PostgreSQL's disk takes {SLOW} writes a second (blkio.throttle of the loop device)",
         undone="it is as fast as it is",
-        noticed=Noticed.AT_ONCE,
+        noticed=Noticed.OVER,
         strike=_slow,
         undo=_fast,
+        struck=_is_slow,
         lasts=lambda scene: 2 * scene.lease,
         cannot=_not_slowed,
     ),
@@ -205,6 +260,7 @@ FAULTS = (
         worker=lambda scene: scene.busiest([scene.far]),
         strike=_cut_off,
         undo=_join,
+        struck=_reaches_nobody,
         lasts=lambda scene: 2 * scene.lease,
         crash=True,
     ),
@@ -215,6 +271,7 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_kill_leader,
         undo=_start_nodes,
+        struck=_are_away,
         lasts=lambda _scene: 2.0,
     ),
     Fault(
@@ -224,6 +281,7 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_wipe,
         undo=_as_it_is,
+        struck=_are_empty,
     ),
     Fault(
         name="nats-away",
@@ -232,6 +290,7 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_kill_nodes,
         undo=_start_nodes,
+        struck=_are_away,
         lasts=lambda scene: next(scene.away),
     ),
 )

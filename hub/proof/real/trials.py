@@ -27,7 +27,7 @@ _CALM_WITHIN = 60.0
 class Trial:
     """What a fault came to: how often it struck, what was under way then, how soon that went on.
 
-    `wrong` says what did not come back at all.
+    `wrong` says what did not come back at all. One that counts has struck something.
     """
 
     fault: str
@@ -36,47 +36,63 @@ class Trial:
     recovery: Recovery
     wrong: str = ""
 
+    @property
+    def missed(self) -> str:
+        """Say why it does not count; empty where it does."""
+        if not self.under_way:
+            return "nothing was under way"
+        return "" if self.struck else "the fault took no effect"
+
 
 def attempt(scene: Scene, fault: Fault) -> Trial:
     """Put a fault in, measure, end it, and wait until all processes are there again."""
+    scene.load()
     scene.mark()
     worker = fault.worker(scene)
-    owner = scene.owner(worker) if worker else ""
+    owner = scene.before.owners[worker] if worker else ""
     before = scene.look(owner if fault.crash else "")
     began = time.monotonic()
     fault.strike(scene, worker)
-    undone = fault.noticed is Noticed.BACK
-    if undone:
+
+    def end() -> int:
         _wait_until(began + fault.lasts(scene))
-        # One that still answers, and takes no changes, is asked what it holds up.
-        before = scene.watcher.glance() or before
+        struck = fault.struck(scene, worker)
         fault.undo(scene, worker)
-    noticed = _noticed(scene, fault, before, owner)
-    if fault.crash:
-        # What it has sent may still be made durable by the server.
-        time.sleep(_ARRIVES)
-        since, under_way = scene.watcher.now(), scene.watcher.hands(owner)
-    else:
-        since, under_way = before.at, list(before.runs)
-    measured = _measured(scene, since, noticed, under_way)
-    if not undone:
-        _wait_until(began + fault.lasts(scene))
-        fault.undo(scene, worker)
-    struck, wrong = fault.struck(scene), _calm(scene)
+        return struck
+
+    match fault.noticed:
+        case Noticed.BACK:
+            _wait_until(began + fault.lasts(scene))
+            # One that still answers, and takes no changes, is asked what it holds up.
+            before = scene.watcher.glance() or before
+            struck = end()
+            under_way = list(before.runs)
+            measured = _measured(scene, before.at, _answers(scene), under_way)
+        case Noticed.OVER:
+            struck, under_way = end(), list(before.runs)
+            measured = _after_its_end(scene, before)
+        case Noticed.LEASE:
+            rows = scene.watcher.ask("SELECT lease_until FROM workers WHERE id = %s", owner)
+            # What it has sent may still be made durable by the server.
+            time.sleep(_ARRIVES)
+            since, under_way = scene.watcher.now(), scene.watcher.hands(owner)
+            measured = _measured(scene, since, int(rows[0][0]), under_way)
+            struck = end()
+        case Noticed.AT_ONCE:
+            under_way = list(before.runs)
+            measured = _measured(scene, before.at, before.at, under_way)
+            struck = end()
+    wrong = _calm(scene)
     if measured.whole is None:
         wrong = f"of {len(under_way)} runs under way not all went on; {wrong}".rstrip("; ")
     return Trial(fault=fault.name, struck=struck, under_way=len(under_way), recovery=measured, wrong=wrong)
 
 
-def _noticed(scene: Scene, fault: Fault, before: Look, owner: str) -> int | None:
-    match fault.noticed:
-        case Noticed.AT_ONCE:
-            return before.at
-        case Noticed.BACK:
-            return _answers(scene)
-        case Noticed.LEASE:
-            rows = scene.watcher.ask("SELECT lease_until FROM workers WHERE id = %s", owner)
-            return int(rows[0][0])
+def _after_its_end(scene: Scene, before: Look) -> Recovery:
+    """Measure what is slowed down all the time: the first from the fault on, and all from its end on."""
+    lasted = (scene.watcher.now() - before.at) / 1_000_000
+    found = _measured(scene, before.at, before.at, list(before.runs))
+    return Recovery(first=found.first, whole=None if found.whole is None else max(0.0, found.whole - lasted))
 
 
 def _answers(scene: Scene) -> int | None:
@@ -117,15 +133,32 @@ def _calm(scene: Scene) -> str:
     return f"of {wanted} processes {scene.watcher.living()} have a lease {_CALM_WITHIN:g} s later"
 
 
+def unproved(trials: Sequence[Trial], faults: Sequence[str], crashes: Sequence[str]) -> list[str]:
+    """Give which faults have had no trial that counts, in words, and after which crashes nothing was seen to go on."""
+    found = []
+    for name in faults:
+        mine = [trial for trial in trials if trial.fault == name]
+        counted = [trial for trial in mine if not trial.missed]
+        if not counted:
+            why = ", ".join(dict.fromkeys(trial.missed for trial in mine)) or "it was not put in"
+            found.append(f"no trial: {name} never struck while work was under way: {why}")
+        elif name in crashes and all(trial.recovery.first is None for trial in counted):
+            found.append(f"no trial: nothing was seen to go on after {name}")
+    return found
+
+
 def late(trials: Sequence[Trial], crashes: Sequence[str], lease: float) -> list[str]:
     """Give what took longer than is promised, in words."""
     found = []
-    firsts = [trial.recovery.first for trial in trials if trial.fault in crashes and trial.recovery.first is not None]
+    counted = [trial for trial in trials if not trial.missed]
+    firsts = [trial.recovery.first for trial in counted if trial.fault in crashes and trial.recovery.first is not None]
     if (share := percentile(firsts, 0.95)) > FIRST_WITHIN:
         found.append(f"late: after crashes the first work goes on within {share:.2f} s (p95), not {FIRST_WITHIN:g}")
-    found.extend(
-        f"late: {trial.fault}: all goes on only after {trial.recovery.whole:.2f} s, not within {WHOLE_WITHIN:g} leases"
-        for trial in trials
-        if trial.recovery.whole is not None and trial.recovery.whole > WHOLE_WITHIN * lease
-    )
+    for trial in counted:
+        # Where both count from the same moment all takes longer than the first; of a slow disk they do not.
+        for what, seconds in (("all goes", trial.recovery.whole), ("the first goes", trial.recovery.first)):
+            if seconds is not None and seconds > WHOLE_WITHIN * lease:
+                told = f"{what} on only after {seconds:.2f} s, not within {WHOLE_WITHIN:g} leases"
+                found.append(f"late: {trial.fault}: {told}")
+                break
     return found

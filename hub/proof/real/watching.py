@@ -80,6 +80,14 @@ class Watcher:
         """Give the database's time."""
         return int(self.ask(f"SELECT {CLOCK}")[0][0])
 
+    def commits(self, number: int) -> float:
+        """Give how many seconds so many commits in a row take, each of which is waited for until it is on the disk."""
+        began = time.monotonic()
+        for _ in range(number):
+            # It leaves nothing but a line in the server's log of changes.
+            self.ask("SELECT pg_logical_emit_message(true, 'concord-proof', '')")
+        return time.monotonic() - began
+
     def answered(self, within: float) -> int | None:
         """Wait until the database takes changes, and give its time then; None when it does not in so many seconds."""
         import psycopg  # noqa: PLC0415
@@ -126,6 +134,11 @@ class Watcher:
         """Give the runs that a worker has in hand."""
         rows = self.ask("SELECT id FROM runs WHERE owner = %s AND state = ANY(%s)", worker, _WORKING)
         return [str(run) for (run,) in rows]
+
+    def is_over(self, worker: str) -> bool:
+        """Tell whether a worker's lease is over, noted by somebody or not."""
+        over = f"SELECT ended_at IS NOT NULL OR lease_until < {CLOCK} FROM workers WHERE id = %s"  # noqa: S608
+        return bool(self.ask(over, worker)[0][0])
 
     def living(self) -> int:
         """Count the workers whose lease holds."""
