@@ -28,10 +28,10 @@ pytestmark = pytest.mark.processes
 Serve = Callable[[str], int]
 _SERVE = """
 import signal, sys
-from hub.proof.servers.nats import _program
+from hub.proof.servers.nats import program
 from hub.proof.servers.supervising import accepts, supervise
 config, port = sys.argv[1:]
-raise SystemExit(supervise([_program(), "--config", config], ready=lambda: accepts(int(port)), hello={},
+raise SystemExit(supervise([program(), "--config", config], ready=lambda: accepts(int(port)), hello={},
                            ends_by=signal.SIGTERM))
 """
 
