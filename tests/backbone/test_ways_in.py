@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -83,6 +84,32 @@ async def test_a_server_that_insists_on_tls_and_on_certificates(serve: Serve, te
     # Without the authority, nobody knows who answers; without our own certificate, the server lets nobody in.
     assert "certificate verify failed" in await refused(given(url))
     await refused(given(url, CONCORD_NATS_CA=authority))
+
+
+async def test_a_way_that_is_to_be_encrypted_is_taken_no_other_way(serve: Serve, tmp_path: Path) -> None:
+    """A server that offers no TLS, or somebody in between who says so for it, is told nothing."""
+    _, authority = issue(tmp_path, "localhost")
+    port = serve('authorization { user: "hub", password: "hub-word" }')
+    async with line_to(given(f"nats://hub:hub-word@127.0.0.1:{port}")):
+        pass
+    heard = bytearray()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(await there.readline())
+        heard.extend(await reader.read())
+        back.close()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as between:
+        way = between.sockets[0].getsockname()[1]
+        for settings in (
+            given(f"tls://hub:hub-word@127.0.0.1:{way}", CONCORD_NATS_CA=authority),
+            given(f"tls://hub:hub-word@127.0.0.1:{way}"),
+            given(f"nats://hub:hub-word@127.0.0.1:{way}", CONCORD_NATS_CA=authority),
+        ):
+            assert "offers no encryption" in await refused(settings)
+    assert bytes(heard) == b""
 
 
 async def test_the_rights_that_the_document_names_are_enough(
