@@ -180,7 +180,11 @@ def _client(*, encrypted: bool) -> Client:
     from nats.errors import Error  # noqa: PLC0415 - the same
 
     class Insisting(Client):
-        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - as nats-py calls it
+        async def _process_info(
+            self,
+            info: dict[str, Any],
+            initial_connection: bool = False,  # noqa: FBT001, FBT002 - as nats-py calls it
+        ) -> None:
             # nats-py would go on in the clear, with the password, and with it whoever took the offer out of the way.
             if encrypted and initial_connection and not info.get("tls_required"):
                 raise Error("the server offers no encryption")
