@@ -9,18 +9,28 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import bulk, door, flows, intake, mapping, show, throttle, volume, waiting, wakeups, workers
+from bench import bulk, door, flows, intake, mapping, shared, show, throttle, volume, waiting, wakeups, workers
 from hub.runtime import collector
 from hub.sdk import exact_json
 
+#: The word for which sent events are measured on a file.
+SQLITE = "sqlite"
 Measure = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def _intake(given: argparse.Namespace) -> dict[str, Any]:
+    if given.database == SQLITE:
+        return intake.measure(events=given.events, rounds=given.rounds)
+    with shared.postgresql(given.database) as url:
+        return intake.measure(events=given.events, rounds=given.rounds, database=url)
+
 
 #: Every measurement by its name, in the order in which they are made; those of minutes are asked for by name.
 MEASURES: Mapping[str, Measure] = {
     "mapping": lambda given: mapping.measure(rounds=given.rounds + 2),
     "flows": lambda given: flows.measure(count=given.flows, rounds=given.rounds, peers=not given.no_peers),
     "door": lambda given: door.measure(seconds=given.seconds, rounds=given.rounds, peers=not given.no_peers),
-    "intake": lambda given: intake.measure(events=given.events, rounds=given.rounds, database=given.database),
+    "intake": _intake,
     "workers": lambda given: workers.measure(count=given.flows, rounds=given.rounds, peers=not given.no_peers),
     "slow-vendor": lambda given: workers.measure_slow_vendor(rounds=given.rounds),
     "nats": lambda given: workers.measure_nats(count=given.flows, rounds=given.rounds + 1),
@@ -41,7 +51,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each round at the door lasts")
     parser.add_argument("--events", type=int, default=60_000, help="how many events are sent in each round")
-    parser.add_argument("--database", help="the URL of a PostgreSQL server on which sent events are measured")
+    where = f"where sent events are measured: the URL of a PostgreSQL server, or `{SQLITE}`; one is started otherwise"
+    parser.add_argument("--database", help=where)
     parser.add_argument("--throttled", type=float, default=60.0, help="for how many seconds limits are measured")
     parser.add_argument("--waiting", type=int, default=100_000, help="how many runs wait while memory is measured")
     parser.add_argument("--largest", type=int, default=1_000_000, help="how many runs are recorded at most")

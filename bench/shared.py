@@ -85,6 +85,19 @@ def servers(*, target_seconds: float) -> Iterator[Servers]:
         )
 
 
+@contextmanager
+def postgresql(url: str | None) -> Iterator[str]:
+    """Give the URL of a server: of the one that is named, or of one that is started, and ended."""
+    if url is not None:
+        yield url
+        return
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="concord-bench-")))
+        processes = stack.enter_context(Processes(folder / "logs"))
+        room = stack.enter_context(postgres.room())
+        yield str(processes.start("postgresql", postgres.command(room)).hello["url"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
     """So many flows, in so many seconds, with what each side used of the processor meanwhile (seconds).

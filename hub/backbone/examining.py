@@ -42,30 +42,28 @@ async def examined(
     if line is not None:
         try:
             found += of_stream(await look(line, environment), settings)
-            found += of_account(await line.ask("INFO"), largest=line.largest)
+            found += of_account(await line.ask("INFO"), largest=line.largest, copies=settings.wanted_replicas)
         except HubError as error:
             advice = "See that this user may publish to `$JS.API.>`, and that the servers have a leader."
             found.append(Remark(name="feed-stream", severity="warn", found=f"cannot be seen: {error}", advice=advice))
     return found
 
 
-def of_account(told: Mapping[str, Any] | None, *, largest: int) -> list[Remark]:
-    """Judge what the account may keep, and how large a message may be (`largest`, in bytes)."""
+def of_account(told: Mapping[str, Any] | None, *, largest: int, copies: int) -> list[Remark]:
+    """Judge what the account may keep where each message has so many copies, and how large one may be, in bytes."""
     found = []
-    used, limit = (0, -1) if told is None else (int(told["storage"]), int(told["limits"]["max_storage"]))
-    if told is not None and told.get("tiers"):
-        # Each number of copies has a limit of its own then; the stream's own is looked at above.
-        limit = -1
-    if told is None or limit == 0:
+    used, limit, kind = _room(told, copies)
+    if limit == 0:
         advice = "Let the account keep streams in files: without one there is no feed."
-        found.append(Remark(name="nats-room", severity="fail", found="this account may keep nothing", advice=advice))
+        room = f"this account may keep nothing{kind}"
+        found.append(Remark(name="nats-room", severity="fail", found=room, advice=advice))
     elif limit > 0 and used > _FULL * limit:
-        room = f"{used / 1e6:,.0f} MB of {limit / 1e6:,.0f} MB are used"
+        room = f"{used / 1e6:,.0f} MB of {limit / 1e6:,.0f} MB are used{kind}"
         advice = f"Give the account more, or set {names.MAX_BYTES} below it: a full one takes no new facts."
         found.append(Remark(name="nats-room", severity="warn", found=room, advice=advice))
     else:
-        room = f"{used / 1e6:,.1f} MB used" + (f" of {limit / 1e6:,.0f} MB" if limit > 0 else ", no limit is set")
-        found.append(Remark(name="nats-room", severity="ok", found=room))
+        bound = f" of {limit / 1e6:,.0f} MB{kind}" if limit > 0 else f"{kind}, no limit is set"
+        found.append(Remark(name="nats-room", severity="ok", found=f"{used / 1e6:,.1f} MB used{bound}"))
     if largest < LARGEST:
         small = f"a message may have {largest:,} bytes"
         advice = (
@@ -73,6 +71,18 @@ def of_account(told: Mapping[str, Any] | None, *, largest: int) -> list[Remark]:
         )
         found.append(Remark(name="nats-payload", severity="note", found=small, advice=advice))
     return found
+
+
+def _room(told: Mapping[str, Any] | None, copies: int) -> tuple[int, int, str]:
+    """Give how many bytes an account has, how many it may have (-1: as many as it likes), and of what that is told."""
+    if told is None:
+        return 0, 0, ""
+    if tiers := told.get("tiers"):
+        # Each number of copies has a limit of its own then, of one copy, while all copies are counted.
+        tier = tiers.get(f"R{copies}") or {"storage": 0, "limits": {"max_storage": 0}}
+        limit = int(tier["limits"]["max_storage"])
+        return int(tier["storage"]), limit if limit < 0 else limit * copies, f" in tier R{copies}"
+    return int(told["storage"]), int(told["limits"]["max_storage"]), ""
 
 
 def _connection(line: Line | None, settings: NatsSettings, away: str | None) -> Remark:
@@ -83,13 +93,18 @@ def _connection(line: Line | None, settings: NatsSettings, away: str | None) -> 
 
 
 def _way(settings: NatsSettings) -> list[Remark]:
-    open_ones = [server.place for server in settings.servers if not (server.tls or _is_here(server.host))]
-    if open_ones and settings.authority is None:
+    encrypted = [settings.encrypts(server) for server in settings.servers]
+    open_ones = [
+        server.place
+        for server, closed in zip(settings.servers, encrypted, strict=True)
+        if not (closed or _is_here(server.host))
+    ]
+    if open_ones:
         advice = f"Write tls:// in {names.SERVERS}, and name the authority's file in {names.AUTHORITY}."
         told = f"unencrypted: {', '.join(open_ones)}; payloads and passwords can be read on the way"
         return [Remark(name="nats-way", severity="warn", found=told, advice=advice)]
-    encrypted = "encrypted" if settings.tls else "on this machine alone"
-    return [Remark(name="nats-way", severity="ok", found=encrypted)]
+    found = "encrypted" if all(encrypted) else "on this machine alone"
+    return [Remark(name="nats-way", severity="ok", found=found)]
 
 
 def _is_here(host: str) -> bool:

@@ -121,10 +121,10 @@ async def _first_that_answers(settings: NatsSettings, name: str) -> Line:
 
 
 async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
-    from nats.aio.client import Client  # noqa: PLC0415 - an optional package
-    from nats.errors import Error  # noqa: PLC0415 - the same
+    from nats.errors import Error  # noqa: PLC0415 - an optional package
 
-    client = Client()
+    encryption = settings.encryption(server)
+    client = _client(encrypted=encryption is not None)
     over = asyncio.Event()
 
     async def closed() -> None:
@@ -151,7 +151,7 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         "no_echo": True,
         "closed_cb": closed,
         "error_cb": wrong,
-        "tls": settings.encryption(server),
+        "tls": encryption,
     }
     if server.user is not None:
         given |= {"user": server.user, "password": server.password}
@@ -173,6 +173,24 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         raise
     there = True
     return Line(client, server.place, over, said)
+
+
+def _client(*, encrypted: bool) -> Client:
+    from nats.aio.client import Client  # noqa: PLC0415 - an optional package
+    from nats.errors import Error  # noqa: PLC0415 - the same
+
+    class Insisting(Client):
+        async def _process_info(
+            self,
+            info: dict[str, Any],
+            initial_connection: bool = False,  # noqa: FBT001, FBT002 - as nats-py calls it
+        ) -> None:
+            # nats-py would go on in the clear, with the password, and with it whoever took the offer out of the way.
+            if encrypted and initial_connection and not info.get("tls_required"):
+                raise Error("the server offers no encryption")
+            await super()._process_info(info, initial_connection)
+
+    return Insisting()
 
 
 async def _given_up(client: Client) -> None:

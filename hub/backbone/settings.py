@@ -64,14 +64,13 @@ class NatsSettings:
         """Give of how many servers each keeps a copy of the feed."""
         return self.replicas or (3 if len(self.servers) >= 3 else 1)
 
-    @property
-    def tls(self) -> bool:
-        """Tell whether what goes over the network is encrypted."""
-        return self.authority is not None or all(server.tls for server in self.servers)
+    def encrypts(self, server: Server) -> bool:
+        """Tell whether the way to a server is encrypted: its address says so, or a file that serves nothing else."""
+        return server.tls or self.authority is not None or self.certificate is not None
 
     def encryption(self, server: Server) -> ssl.SSLContext | None:
         """Give how the way to a server is encrypted; None where it is not. Raises `Refused` for a wrong file."""
-        if self.authority is None and self.certificate is None and not server.tls:
+        if not self.encrypts(server):
             return None
         try:
             context = ssl.create_default_context(cafile=None if self.authority is None else str(self.authority))

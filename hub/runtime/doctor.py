@@ -135,6 +135,7 @@ def _on_server(settings: HubSettings, url: str, *, now: datetime, deep: bool) ->
     found = [
         note("hub", "no hub of this data directory answers", "Start it with `concord serve`."),
         *(surroundings.examine(settings, now=now) if settings.data.is_dir() else []),
+        *look("nats", lambda: feeding.beside(settings.environ, settings.environment)),
     ]
     try:
         with postgres.reading(url) as connection:

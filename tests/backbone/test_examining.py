@@ -89,10 +89,22 @@ def test_a_stream_is_judged_by_what_is_asked_of_it(
     ],
 )
 def test_the_room_of_an_account_is_judged(used: int, limit: int, largest: int, expected: dict[str, str]) -> None:
-    assert marks(of_account({"storage": used, "limits": {"max_storage": limit}}, largest=largest)) == expected
-    assert marks(of_account(None, largest=1_048_576)) == {"nats-room": "fail"}
-    tiered = {"storage": 5, "limits": {"max_storage": 0}, "tiers": {"R3": {}}}
-    assert marks(of_account(tiered, largest=1_048_576)) == {"nats-room": "ok"}
+    own = {"storage": used, "limits": {"max_storage": limit}}
+    assert marks(of_account(own, largest=largest, copies=3)) == expected
+    assert marks(of_account(None, largest=1_048_576, copies=1)) == {"nats-room": "fail"}
+
+
+@pytest.mark.parametrize(("used", "severity"), [(269, "ok"), (271, "warn")])
+def test_a_limit_for_a_number_of_copies_is_of_one_of_them(used: int, severity: str) -> None:
+    """The server counts all copies, and lets there be as many times the limit."""
+    tier = {"storage": used, "limits": {"max_storage": 100}}
+    other = {"storage": 99, "limits": {"max_storage": 100}}
+    told = {"storage": used + 99, "limits": {"max_storage": 0}, "tiers": {"R1": other, "R3": tier}}
+    (remark,) = of_account(told, largest=1_048_576, copies=3)
+    assert remark.severity == severity and remark.found.endswith("in tier R3")
+    tier["limits"] = {"max_storage": -1}
+    (remark,) = of_account(told, largest=1_048_576, copies=3)
+    assert (remark.severity, remark.found) == ("ok", "0.0 MB used in tier R3, no limit is set")
 
 
 async def test_the_way_and_the_files_are_looked_at(tmp_path: Path) -> None:
@@ -109,6 +121,10 @@ async def test_the_way_and_the_files_are_looked_at(tmp_path: Path) -> None:
     pem.chmod(0o600)
     assert marks(await examined(None, closed, "e", away="x"))["nats-files"] == "ok"
     assert marks(await examined(None, given("nats://localhost"), "e", away="x"))["nats-way"] == "ok"
+    # A certificate of our own is shown on an encrypted way alone.
+    ours = given("nats://nats.example.com", CONCORD_NATS_CERT=str(pem), CONCORD_NATS_KEY=str(pem))
+    found = {remark.name: remark for remark in await examined(None, ours, "e", away="x")}
+    assert (found["nats-way"].severity, found["nats-way"].found) == ("ok", "encrypted")
 
 
 @pytest.mark.processes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hub.backbone.examining import examined
 from hub.backbone.line import Away
 from hub.backbone.names import stream_of
 from hub.backbone.settings import NatsSettings, nats_settings
@@ -27,10 +29,10 @@ pytestmark = pytest.mark.processes
 Serve = Callable[[str], int]
 _SERVE = """
 import signal, sys
-from hub.proof.servers.nats import _program
+from hub.proof.servers.nats import program
 from hub.proof.servers.supervising import accepts, supervise
 config, port = sys.argv[1:]
-raise SystemExit(supervise([_program(), "--config", config], ready=lambda: accepts(int(port)), hello={},
+raise SystemExit(supervise([program(), "--config", config], ready=lambda: accepts(int(port)), hello={},
                            ends_by=signal.SIGTERM))
 """
 
@@ -82,6 +84,32 @@ async def test_a_server_that_insists_on_tls_and_on_certificates(serve: Serve, te
     # Without the authority, nobody knows who answers; without our own certificate, the server lets nobody in.
     assert "certificate verify failed" in await refused(given(url))
     await refused(given(url, CONCORD_NATS_CA=authority))
+
+
+async def test_a_way_that_is_to_be_encrypted_is_taken_no_other_way(serve: Serve, tmp_path: Path) -> None:
+    """A server that offers no TLS, or somebody in between who says so for it, is told nothing."""
+    _, authority = issue(tmp_path, "localhost")
+    port = serve('authorization { user: "hub", password: "hub-word" }')
+    async with line_to(given(f"nats://hub:hub-word@127.0.0.1:{port}")):
+        pass
+    heard = bytearray()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(await there.readline())
+        heard.extend(await reader.read())
+        back.close()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as between:
+        way = between.sockets[0].getsockname()[1]
+        for settings in (
+            given(f"tls://hub:hub-word@127.0.0.1:{way}", CONCORD_NATS_CA=authority),
+            given(f"tls://hub:hub-word@127.0.0.1:{way}"),
+            given(f"nats://hub:hub-word@127.0.0.1:{way}", CONCORD_NATS_CA=authority),
+        ):
+            assert "offers no encryption" in await refused(settings)
+    assert bytes(heard) == b""
 
 
 async def test_the_rights_that_the_document_names_are_enough(
@@ -149,37 +177,70 @@ def _in_base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-async def test_a_server_that_knows_people_by_signed_tokens(serve: Serve, teller: Teller, tmp_path: Path) -> None:
-    operator, system, account, user, other = Nkey(14), Nkey(0), Nkey(0), Nkey(20), Nkey(20)
-    names = ("subs", "data", "payload", "imports", "exports", "conn", "leaf", "mem_storage", "disk_storage")
-    limits = dict.fromkeys((*names, "streams", "consumer"), -1) | {"wildcards": True}
-    accounts = {
-        each: operator.says(
-            each, "account", limits=limits if each is account else {**limits, "disk_storage": 0, "mem_storage": 0}
-        )
+def known_by_tokens(serve: Serve, folder: Path, **room: Any) -> tuple[int, Nkey, Nkey]:
+    """Start a server that knows people by signed tokens; gives its port, the hub's account and its user.
+
+    `room` is what the account may keep.
+    """
+    operator, system, account, user = Nkey(14), Nkey(0), Nkey(0), Nkey(20)
+    names = ("subs", "data", "payload", "imports", "exports", "conn", "leaf")
+    limits = dict.fromkeys(names, -1) | {"wildcards": True}
+    tokens = {
+        each: operator.says(each, "account", limits={**limits, **(room if each is account else {})})
         for each in (system, account)
     }
-    preloaded = ", ".join(f"{each.public}: {token}" for each, token in accounts.items())
+    preloaded = ", ".join(f"{each.public}: {token}" for each, token in tokens.items())
     port = serve(
         f"operator: {operator.says(operator, 'operator')}\nsystem_account: {system.public}\n"
         f"resolver: MEMORY\nresolver_preload: {{ {preloaded} }}"
     )
-    unlimited = {"subs": -1, "data": -1, "payload": -1, "pub": {}, "sub": {}}
+    credentials(folder, user_token(account, user), user.seed)
+    return port, account, user
 
-    def credentials(token: str, seed: str) -> Path:
-        path = tmp_path / "hub.creds"
-        path.write_text(
-            f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
-            f"************************* IMPORTANT *************************\n\n"
-            f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
-        )
-        path.chmod(0o600)
-        return path
 
-    token = account.says(user, "user", **unlimited)
-    settings = given(f"nats://127.0.0.1:{port}", CONCORD_NATS_CREDENTIALS=credentials(token, user.seed))
+def user_token(account: Nkey, user: Nkey) -> str:
+    return account.says(user, "user", subs=-1, data=-1, payload=-1, pub={}, sub={})
+
+
+def credentials(folder: Path, token: str, seed: str) -> Path:
+    """Write a file of credentials, in place of the one before."""
+    path = folder / "hub.creds"
+    path.write_text(
+        f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
+        f"************************* IMPORTANT *************************\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+    path.chmod(0o600)
+    return path
+
+
+async def test_a_server_that_knows_people_by_signed_tokens(serve: Serve, teller: Teller, tmp_path: Path) -> None:
+    port, account, user = known_by_tokens(serve, tmp_path, mem_storage=-1, disk_storage=-1, streams=-1, consumer=-1)
+    settings = given(f"nats://127.0.0.1:{port}", CONCORD_NATS_CREDENTIALS=tmp_path / "hub.creds")
     assert await published(teller, settings) == [1, 2, 3]
     # Who has the token alone is nobody.
-    credentials(token, other.seed)
+    token, other = user_token(account, user), Nkey(20)
+    credentials(tmp_path, token, other.seed)
     told = await refused(settings)
     assert "Authorization" in told and other.seed not in told and token not in told
+
+
+async def test_an_account_with_a_limit_for_each_number_of_copies(serve: Serve, teller: Teller, tmp_path: Path) -> None:
+    """That of the feed's own copies counts, and where there is none, nothing may be kept."""
+    few, many = ({"mem_storage": 0, "disk_storage": room, "streams": -1, "consumer": -1} for room in (900_000, 10**9))
+    port, _account, _user = known_by_tokens(serve, tmp_path, tiered_limits={"R1": few, "R3": many})
+    url, file = f"nats://127.0.0.1:{port}", tmp_path / "hub.creds"
+
+    async def room(copies: int) -> tuple[str, str]:
+        settings = given(url, CONCORD_NATS_CREDENTIALS=file, CONCORD_NATS_REPLICAS=copies)
+        async with line_to(settings) as line:
+            found = {remark.name: remark for remark in await examined(line, settings, teller.environment)}
+        return found["nats-room"].severity, found["nats-room"].found
+
+    assert await published(teller, given(url, CONCORD_NATS_CREDENTIALS=file)) == [1, 2, 3]
+    assert await room(1) == ("ok", "0.0 MB used of 1 MB in tier R1")
+    assert await room(3) == ("ok", "0.0 MB used of 3,000 MB in tier R3")
+    assert await room(5) == ("fail", "this account may keep nothing in tier R5")
+    async with line_to(given(url, CONCORD_NATS_CREDENTIALS=file)) as line:
+        await line.store([(f"concord.{teller.environment}.feed.0.large", b"." * 850_000, {})])
+    assert (await room(1))[0] == "warn"

@@ -78,3 +78,20 @@ def test_a_server_that_is_not_there_is_told_in_one_line(hub: HubProcess) -> None
     assert "sesame" not in said + done.stdout
     status, found = examined(hub)
     assert (status, found["database"]["mark"]) == (2, "fail")
+
+
+def test_what_is_set_of_nats_is_looked_at_without_an_api(hub: HubProcess) -> None:
+    """Before the first start, and on the host of a worker, where no api answers: tables or none, database or none."""
+    hub.environ["CONCORD_NATS"] = "nats://me:sesame@127.0.0.1:9"
+    _, found = examined(hub)
+    assert "none of the hub's tables" in found["database"]["found"]
+    assert (found["nats"]["mark"], found["nats-way"]["mark"], found["nats-sync"]["mark"]) == ("warn", "ok", "note")
+    hub.store_secret()
+    _, found = examined(hub)
+    assert (found["database"]["mark"], found["nats"]["mark"]) == ("ok", "warn")
+    assert "sesame" not in json.dumps(found)
+    hub.environ["CONCORD_NATS"] = "http://127.0.0.1:9"
+    hub.environ["CONCORD_DATABASE"] = "postgresql://me@127.0.0.1:9/hub"
+    status, found = examined(hub)
+    assert (status, found["nats"]["mark"], found["database"]["mark"]) == (2, "fail", "fail")
+    assert "CONCORD_NATS: server 1" in found["nats"]["found"]

