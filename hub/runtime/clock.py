@@ -34,7 +34,8 @@ class SystemClock:
     def hear(self, micros: int) -> None:
         """Go by the shared clock from here on, which shows so many microseconds since 1970 UTC just now."""
         shared = self._shared
-        # Of two the later one was less long on its way.
+        # Of two the later one was less long on its way. An answer that took longer than that puts the clock back until
+        # the next one, as a clock of the database that was put back does for good.
         if shared is None or not 0 <= _carried_on(shared) - micros < _ON_ITS_WAY:
             self._shared = micros, time.monotonic_ns()
 
