@@ -25,7 +25,7 @@ _BESIDE = frozenset({*NEEDED, "CreatedDate", "IsDeleted", "MasterRecordId", CURR
 
 
 async def described(session: Session, object: str) -> dict[str, Any]:
-    """Ask what an object has; `FixData` where there is no such object."""
+    """Ask what an object has, and see whether its records name their currency; `FixData` where it is not there."""
     settings = settings_of(session)
     try:
         found = read_object(await session.send(reading(settings, "sobjects", api_name(object), "describe")))
@@ -37,6 +37,8 @@ async def described(session: Session, object: str) -> dict[str, Any]:
         ) from error
     if found.get("name") != object or not isinstance(found.get("fields"), list):
         raise OutcomeUnknown("The answer does not describe the object.", code="foreign-answer", object=object)
+    if any(isinstance(field, dict) and field.get("name") == CURRENCY for field in found["fields"]):
+        settings.learned.several = True
     return found
 
 
@@ -55,8 +57,6 @@ async def columns(session: Session, object: str) -> Mapping[str, str]:
             types[field["name"]] = str(field.get("type"))
     if not types.keys() >= set(NEEDED):
         raise OutcomeUnknown("The object has no id.", code="unreadable-answer", object=object)
-    if CURRENCY in types:
-        settings_of(session).learned.several = True
     wanted = settings_of(session).select.get(object)
     if wanted is None:
         return types

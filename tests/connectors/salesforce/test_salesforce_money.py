@@ -422,6 +422,55 @@ async def test_every_write_of_an_amount_arrives_in_its_currency() -> None:
         assert (kept["cus_9"], kept["cus_8"]) == ("EUR", "EUR")
 
 
+EUROS = [{"IsoCode": "EUR", "IsCorporate": True}]
+INVOICE = {
+    "external_id": "in_1",
+    "account": {"external_id": "cus_1"},
+    "number": "1",
+    "status": "Open",
+    "currency": "EUR",
+    "total": Decimal(1190),
+}
+ONE_OF_EUROS = {
+    "currency": "EUR",
+    "records": [{"type": "Account", "Name": "Ahorn", "AnnualRevenue": 1, "Billing_Id__c": "cus_1"}],
+}
+
+
+async def test_an_org_that_has_several_currencies_by_now_is_told_that_of_an_amount() -> None:
+    """The settings still say that it has euros alone, and whoever names none is given the user's own."""
+    async with org(ONE_OF_EUROS, currency="EUR") as here:
+        sent = written("invoice_status.upsert").request(here.connected.settings, INVOICE, KEY)
+        assert CURRENCY not in loads(sent.body)
+        await here.seed({"currencies": EUROS})
+        await here.read("account.read", {"external_id": "cus_1"})
+        for name, wanted in writes({**FIELDS, CURRENCY: "EUR"}).items():
+            assert CURRENCY.encode() in written(name).request(here.connected.settings, wanted, KEY).body, name
+        for name, wanted in writes(FIELDS).items():
+            with pytest.raises(FixData) as refusal:
+                written(name).request(here.connected.settings, wanted, KEY)
+            assert refusal.value.code == "no-currency", name
+        await here.write("invoice_status.upsert", INVOICE)
+        assert [one[CURRENCY] for one in here.books["records"]["Invoice__c"]] == ["EUR"]
+        # A message that names none may be in any of them by now.
+        with pytest.raises(UnreadableWebhook) as unnamed:
+            WEBHOOK.read(here.connected.settings, message(AnnualRevenue="1.2E7"))
+        assert unnamed.value.code == "no-currency"
+
+
+@pytest.mark.parametrize("ask", ["object.describe", "ping"])
+async def test_whoever_asks_what_an_object_has_sees_that_the_org_has_several_currencies(ask: str) -> None:
+    async with org(ONE_OF_EUROS, currency="EUR") as here:
+        await here.seed({"currencies": EUROS})
+        if ask == "ping":
+            with pytest.raises(FixConnection):
+                await CONNECTOR.ping(here.connected)
+        else:
+            await here.read(ask, {"object": "Account"})
+        sent = written("invoice_status.upsert").request(here.connected.settings, INVOICE, KEY)
+        assert loads(sent.body)[CURRENCY] == "EUR"
+
+
 def message(**fields: str) -> bytes:
     """Give an outbound message about an account."""
     told = {"Id": ID, "SystemModstamp": "2026-01-31T10:00:00.000Z", **fields}
