@@ -154,6 +154,7 @@ async def test_a_query_is_asked_for_the_currency_of_the_amounts_that_it_names(qu
         "SELECT convertCurrency(AnnualRevenue), CurrencyIsoCode FROM Account",
         "SELECT AVG(Account.AnnualRevenue) FROM Contact",
         "SELECT TYPEOF Owner WHEN User THEN Name ELSE Name END FROM Account",
+        "SELECT a.AnnualRevenue FROM Contact c, c.Account a",
     ],
 )
 async def test_an_amount_of_which_no_row_names_the_currency_is_refused_before_it_is_asked_for(query: str) -> None:
@@ -201,7 +202,26 @@ async def test_what_names_no_amount_costs_no_further_call() -> None:
     async with many() as here:
         await here.read("record.query", {"q": "SELECT Id, ParentId FROM Account"})
         await here.read("record.query", {"q": "SELECT COUNT(Id) many FROM Account"})
+        await here.read("record.query", {"q": "SELECT c.id, Account.Name, Account.OwnerId FROM Contact c"})
         assert not any("describe" in asked for asked in here.connected.asked)
+
+
+async def test_an_amount_whose_name_ends_as_that_of_an_id_is_one() -> None:
+    paid = {"object": "Account", "name": "TotalAmountPaid", "label": "Paid", "type": "currency", "scale": 2}
+    async with org({"fields": [{**paid, "precision": 18}]}, currency="") as here:
+        await here.seed({"currencies": CURRENCIES})
+        made = {"type": "Account", "Name": "Erle", "TotalAmountPaid": 5, CURRENCY: "EUR"}
+        await here.seed({"records": [made]})
+        query = "SELECT Id, TotalAmountPaid FROM Account WHERE Name = 'Erle'"
+        (found,) = (await here.read("record.query", {"q": query}))["items"]
+        assert (found["TotalAmountPaid"], found[CURRENCY]) == (5, "EUR")
+
+
+async def test_what_leads_to_one_of_several_kinds_has_no_amount() -> None:
+    async with many() as here:
+        query = "SELECT Owner.Name, AnnualRevenue FROM Account WHERE Billing_Id__c = 'cus_1'"
+        (found,) = (await here.read("record.query", {"q": query}))["items"]
+        assert (found["AnnualRevenue"], found[CURRENCY]) == (12, "EUR")
 
 
 async def test_changes_and_lists_name_the_currency_of_their_amounts() -> None:
