@@ -1,7 +1,7 @@
 """What an org's objects have: the fields that the user may see, asked anew in time, and the org's currency.
 
-A query names each field that it reads. So the fields are those that the object has now, and one that was added since is
-read, and found unknown, from the next asking on. `FIELDS(ALL)` would bring them by itself, and only 200 rows at a time.
+A query names each field that it reads, and one that was added since it was asked what there is would not be read: so
+that is asked again. `FIELDS(ALL)` would bring all fields by itself, and only 200 rows at a time.
 """
 
 from __future__ import annotations
