@@ -18,7 +18,7 @@ from hub.sdk.schemas import load
 CURRENCY = "CurrencyIsoCode"
 #: What the schemas say of the vendor's records.
 SCHEMAS: Mapping[str, JsonSchema] = load(Path(__file__).parent / "schemas")
-_ADVICE = "Where the org has one currency, set `currency`."
+_ADVICE = "Where the org has one currency alone, set `currency`."
 
 
 def _known() -> Mapping[str, frozenset[str]]:
@@ -82,20 +82,21 @@ def no_currency(record: Mapping[str, Any]) -> FixData:
 def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields of a write as the org takes them: one with a single currency has no field for it.
 
-    Raises `FixData` as `no-currency` for amounts whose currency nobody names, and as `wrong-currency` for another one
-    than the org's.
+    An org that was seen to have several takes the user's own for what names none, so that nothing is left out there,
+    whatever the settings say. Raises `FixData` as `no-currency` for amounts whose currency nobody names, and as
+    `wrong-currency` for another one than the org's.
     """
     named = fields.get(CURRENCY)
     own = settings.currency
-    if own:
-        if named is not None and named != own:
-            raise FixData(
-                "The org has one currency, and the record another.",
-                code="wrong-currency",
-                object=object,
-                currency=str(named)[:40],
-                expected=own,
-            )
+    if own and named is not None and named != own:
+        raise FixData(
+            "The org has one currency, and the record another.",
+            code="wrong-currency",
+            object=object,
+            currency=str(named)[:40],
+            expected=own,
+        )
+    if own and not settings.learned.several:
         return {name: value for name, value in fields.items() if name != CURRENCY}
     if not named and object not in _LINES and has_amounts(settings, object, fields):
         raise FixData(

@@ -29,6 +29,8 @@ _INNERMOST = re.compile(r"([A-Za-z_][\w.]*)\s*\)*\s*\Z")
 _NO_AMOUNT = frozenset({"count", "count_distinct", "format", "tolabel", "grouping"})
 #: What follows an object's name and is not another name for it.
 _CLAUSES = frozenset({"where", "using", "with", "group", "order", "limit", "offset", "for", "update", "all", "having"})
+#: What Salesforce itself calls an id (`OwnerId`), and not what only ends alike (`TotalAmountPaid`).
+_ID = re.compile(r"[A-Za-z]*[a-z]Id")
 _NO_SUM = frozenset({"id", "name", "isdeleted", "createddate", "lastmodifieddate", "systemmodstamp"})
 #: Types of which Salesforce keeps money.
 _SUM = "currency"
@@ -139,14 +141,21 @@ class _Asking:
         name = _path(item, part.alias) if inmost is None else _plain(inmost[1], part.alias)
         if not name:
             # What a choice between kinds (`TYPEOF`) gives, nobody knows before.
-            has_several = settings_of(self.session).learned.several
-            if has_several or CURRENCY.lower() in _fields(await self._told(object)):
+            if await self._has_several(object):
                 raise _no_currency(item)
             return
         way, _, last = name.rpartition(".")
         at, led = sums, object
         for step in way.split(".") if way else ():
-            led, relation = await self._led(led, step)
+            before = led
+            led, relation = await self._led(before, step)
+            if not relation and not _is_no_sum(last) and await self._has_several(before):
+                # Another name for what is led to, as the old form `FROM Contact c, c.Account a` gives one.
+                raise FixData(
+                    "Nobody can tell where this leads, and so not in which currency it is: write the whole path.",
+                    code="no-currency",
+                    of=item[:80],
+                )
             if not led:
                 return
             at = at.parents.setdefault(relation, Sums())
@@ -173,12 +182,20 @@ class _Asking:
             self.added.at.setdefault(part.end, []).append(name)
 
     async def _led(self, object: str, step: str) -> tuple[str, str]:
-        """Give where a relation leads and what it is called; nothing where it leads to several kinds."""
+        """Give where a relation leads and what it is called; nothing for where, if that is to several kinds.
+
+        Of those Salesforce shows by a path only what all have, and no amount.
+        """
         for one in _fields(await self._told(object)).values():
             if str(one.get("relationshipName")).lower() == step.lower():
                 kinds = list(one.get("referenceTo") or [])
                 return (str(kinds[0]) if len(kinds) == 1 else "", str(one["relationshipName"]))
         return "", ""
+
+    async def _has_several(self, object: str) -> bool:
+        """Tell whether the org has several currencies, as far as an object of it, or any other before it, shows."""
+        await self._told(object)
+        return settings_of(self.session).learned.several
 
     async def _told(self, object: str) -> dict[str, Any]:
         if object not in self.objects:
@@ -205,11 +222,11 @@ def _no_currency(item: str) -> FixData:
 
 
 def _is_no_sum(item: str) -> bool:
-    last = item.rpartition(".")[2].strip().lower()
+    last = item.rpartition(".")[2].strip()
     function = _FUNCTION.fullmatch(item)
     if function is not None:
         return function[1].lower() in _NO_AMOUNT
-    return last in _NO_SUM or (last.endswith("id") and last.isalpha())
+    return last.lower() in _NO_SUM or _ID.fullmatch(last) is not None
 
 
 def _path(item: str, alias: str) -> str:

@@ -1,7 +1,7 @@
 """What an org's objects have: the fields that the user may see, asked anew in time, and the org's currency.
 
-A query names each field that it reads. So the fields are those that the object has now, and one that was added since is
-read, and found unknown, from the next asking on. `FIELDS(ALL)` would bring them by itself, and only 200 rows at a time.
+A query names each field that it reads, and one that was added since it was asked what there is would not be read: so
+that is asked again. `FIELDS(ALL)` would bring all fields by itself, and only 200 rows at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BESIDE = frozenset({*NEEDED, "CreatedDate", "IsDeleted", "MasterRecordId", CURR
 
 
 async def described(session: Session, object: str) -> dict[str, Any]:
-    """Ask what an object has; `FixData` where there is no such object."""
+    """Ask what an object has, and see whether its records name their currency; `FixData` where it is not there."""
     settings = settings_of(session)
     try:
         found = read_object(await session.send(reading(settings, "sobjects", api_name(object), "describe")))
@@ -37,6 +37,8 @@ async def described(session: Session, object: str) -> dict[str, Any]:
         ) from error
     if found.get("name") != object or not isinstance(found.get("fields"), list):
         raise OutcomeUnknown("The answer does not describe the object.", code="foreign-answer", object=object)
+    if any(isinstance(field, dict) and field.get("name") == CURRENCY for field in found["fields"]):
+        settings.learned.several = True
     return found
 
 
@@ -55,8 +57,6 @@ async def columns(session: Session, object: str) -> Mapping[str, str]:
             types[field["name"]] = str(field.get("type"))
     if not types.keys() >= set(NEEDED):
         raise OutcomeUnknown("The object has no id.", code="unreadable-answer", object=object)
-    if CURRENCY in types:
-        settings_of(session).learned.several = True
     wanted = settings_of(session).select.get(object)
     if wanted is None:
         return types

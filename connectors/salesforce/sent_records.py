@@ -97,7 +97,7 @@ def _with_currency(settings: SalesforceSettings, event: InboundEvent) -> Inbound
     if named or not has_amounts(settings, object, record):
         return event
     learned = settings.learned
-    own = settings.currency or (None if learned.several else learned.currency)
+    own = None if learned.several else settings.currency or learned.currency
     if not own:
         raise UnreadableWebhook(
             f"The message does not name the currency of its amounts: add {CURRENCY} to its fields, or set `currency` "

@@ -43,14 +43,14 @@ class Learned:
     """What a process has learned of an org while it uses it; forgotten with it.
 
     - `currency` is the org's currency where its records name none, `several` says that some record named its own.
-    - `columns` are the fields of each object by their types, with the time of the record by which they were last asked.
+    - `columns` are the fields of each object by their types, as they were when its changes were last read.
     - `refresh_token` is one that Salesforce gave in the place of the stored one, `used` are those that died since the
       last one was kept, and `unkept` says that it is not durable yet. `renewing` lets one login at a time use it.
     """
 
     currency: str | None = None
     several: bool = False
-    columns: dict[str, tuple[Mapping[str, str], str]] = field(default_factory=dict)
+    columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
     refresh_token: str | None = None
     used: tuple[str, ...] = ()
     unkept: bool = False

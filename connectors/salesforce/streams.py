@@ -29,10 +29,6 @@ from hub.sdk.values import InboundEvent
 
 #: A change is seen when its transaction ends, which may take minutes, and bears the time at which it was saved.
 OVERLAP = timedelta(minutes=10)
-#: What an object has is asked again where changes are so much younger than those by which it was last asked.
-ASK_AGAIN = timedelta(minutes=10)
-#: The type of a field that holds an amount.
-AMOUNT = "currency"
 #: Rows of one page; Salesforce gives fewer where they are wide.
 PAGE_ROWS = 2000
 _MERGED = "MasterRecordId"
@@ -48,17 +44,16 @@ async def page_of(
 ) -> tuple[list[dict[str, Any]], Mapping[str, str], bool]:
     """Read one page of an object behind a place; gives rows, the fields that were read, and whether it was the last.
 
-    Rows come by the time of their last change, with `made` by that of their making.
+    Rows come by the time of their last change, with `made` by that of their making. What the object has is asked again
+    behind them, and they are read anew until that is what they were asked for: a new field stands in the first change
+    that has it, and an amount that names no currency is in the org's own for as long as the org has no other.
     """
     learned = settings_of(session).learned
-    if learned.several and CURRENCY not in learned.columns.get(object, ({CURRENCY: ""}, ""))[0]:
-        # What it has was asked while the org had one currency.
-        del learned.columns[object]
     for _ in range(3):
         fresh = object not in learned.columns
         if fresh:
-            learned.columns[object] = (await columns(session, object), "")
-        fields, as_of = learned.columns[object]
+            learned.columns[object] = await columns(session, object)
+        fields = learned.columns[object]
         try:
             rows, last = await _ask(session, object, fields, place, deleted=deleted, made=made)
         except FixData as error:
@@ -67,16 +62,9 @@ async def page_of(
             # A field was taken away, or hidden from the user, since it was asked what there is.
             del learned.columns[object]
             continue
-        if not rows:
-            return rows, fields, last
-        newest = rows[-1]["SystemModstamp"]
-        # An amount that names no currency is in the org's own for as long as the org has no other.
-        known = CURRENCY in fields or AMOUNT not in fields.values()
-        if fresh or (known and as_of and moment(newest) - moment(as_of) <= ASK_AGAIN):
-            learned.columns[object] = (fields, as_of or newest)
-            return rows, fields, last
-        learned.columns[object] = (await columns(session, object), newest)
-        if learned.columns[object][0] == fields:
+        if rows:
+            learned.columns[object] = await columns(session, object)
+        if not rows or learned.columns[object] == fields:
             return rows, fields, last
     raise OutcomeUnknown("The object changes while it is read.", code="object-changes", object=object)
 

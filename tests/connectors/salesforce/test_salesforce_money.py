@@ -154,6 +154,7 @@ async def test_a_query_is_asked_for_the_currency_of_the_amounts_that_it_names(qu
         "SELECT convertCurrency(AnnualRevenue), CurrencyIsoCode FROM Account",
         "SELECT AVG(Account.AnnualRevenue) FROM Contact",
         "SELECT TYPEOF Owner WHEN User THEN Name ELSE Name END FROM Account",
+        "SELECT a.AnnualRevenue FROM Contact c, c.Account a",
     ],
 )
 async def test_an_amount_of_which_no_row_names_the_currency_is_refused_before_it_is_asked_for(query: str) -> None:
@@ -201,7 +202,26 @@ async def test_what_names_no_amount_costs_no_further_call() -> None:
     async with many() as here:
         await here.read("record.query", {"q": "SELECT Id, ParentId FROM Account"})
         await here.read("record.query", {"q": "SELECT COUNT(Id) many FROM Account"})
+        await here.read("record.query", {"q": "SELECT c.id, Account.Name, Account.OwnerId FROM Contact c"})
         assert not any("describe" in asked for asked in here.connected.asked)
+
+
+async def test_an_amount_whose_name_ends_as_that_of_an_id_is_one() -> None:
+    paid = {"object": "Account", "name": "TotalAmountPaid", "label": "Paid", "type": "currency", "scale": 2}
+    async with org({"fields": [{**paid, "precision": 18}]}, currency="") as here:
+        await here.seed({"currencies": CURRENCIES})
+        made = {"type": "Account", "Name": "Erle", "TotalAmountPaid": 5, CURRENCY: "EUR"}
+        await here.seed({"records": [made]})
+        query = "SELECT Id, TotalAmountPaid FROM Account WHERE Name = 'Erle'"
+        (found,) = (await here.read("record.query", {"q": query}))["items"]
+        assert (found["TotalAmountPaid"], found[CURRENCY]) == (5, "EUR")
+
+
+async def test_what_leads_to_one_of_several_kinds_has_no_amount() -> None:
+    async with many() as here:
+        query = "SELECT Owner.Name, AnnualRevenue FROM Account WHERE Billing_Id__c = 'cus_1'"
+        (found,) = (await here.read("record.query", {"q": query}))["items"]
+        assert (found["AnnualRevenue"], found[CURRENCY]) == (12, "EUR")
 
 
 async def test_changes_and_lists_name_the_currency_of_their_amounts() -> None:
@@ -420,6 +440,55 @@ async def test_every_write_of_an_amount_arrives_in_its_currency() -> None:
         await here.write("bulk.submit", {"object": "Account", "records": [row]})
         kept = {one["Billing_Id__c"]: one[CURRENCY] for one in here.books["records"]["Account"]}
         assert (kept["cus_9"], kept["cus_8"]) == ("EUR", "EUR")
+
+
+EUROS = [{"IsoCode": "EUR", "IsCorporate": True}]
+INVOICE = {
+    "external_id": "in_1",
+    "account": {"external_id": "cus_1"},
+    "number": "1",
+    "status": "Open",
+    "currency": "EUR",
+    "total": Decimal(1190),
+}
+ONE_OF_EUROS = {
+    "currency": "EUR",
+    "records": [{"type": "Account", "Name": "Ahorn", "AnnualRevenue": 1, "Billing_Id__c": "cus_1"}],
+}
+
+
+async def test_an_org_that_has_several_currencies_by_now_is_told_that_of_an_amount() -> None:
+    """The settings still say that it has euros alone, and whoever names none is given the user's own."""
+    async with org(ONE_OF_EUROS, currency="EUR") as here:
+        sent = written("invoice_status.upsert").request(here.connected.settings, INVOICE, KEY)
+        assert CURRENCY not in loads(sent.body)
+        await here.seed({"currencies": EUROS})
+        await here.read("account.read", {"external_id": "cus_1"})
+        for name, wanted in writes({**FIELDS, CURRENCY: "EUR"}).items():
+            assert CURRENCY.encode() in written(name).request(here.connected.settings, wanted, KEY).body, name
+        for name, wanted in writes(FIELDS).items():
+            with pytest.raises(FixData) as refusal:
+                written(name).request(here.connected.settings, wanted, KEY)
+            assert refusal.value.code == "no-currency", name
+        await here.write("invoice_status.upsert", INVOICE)
+        assert [one[CURRENCY] for one in here.books["records"]["Invoice__c"]] == ["EUR"]
+        # A message that names none may be in any of them by now.
+        with pytest.raises(UnreadableWebhook) as unnamed:
+            WEBHOOK.read(here.connected.settings, message(AnnualRevenue="1.2E7"))
+        assert unnamed.value.code == "no-currency"
+
+
+@pytest.mark.parametrize("ask", ["object.describe", "ping"])
+async def test_whoever_asks_what_an_object_has_sees_that_the_org_has_several_currencies(ask: str) -> None:
+    async with org(ONE_OF_EUROS, currency="EUR") as here:
+        await here.seed({"currencies": EUROS})
+        if ask == "ping":
+            with pytest.raises(FixConnection):
+                await CONNECTOR.ping(here.connected)
+        else:
+            await here.read(ask, {"object": "Account"})
+        sent = written("invoice_status.upsert").request(here.connected.settings, INVOICE, KEY)
+        assert loads(sent.body)[CURRENCY] == "EUR"
 
 
 def message(**fields: str) -> bytes:
