@@ -16,21 +16,37 @@ _TIME = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})S)?")
 def changed_at(row: Mapping[str, Any]) -> datetime | None:
     """Give when a record was changed last, or made where it never was; None where it does not tell.
 
-    Raises `OutcomeUnknown` for what cannot be read.
+    Where the time of day is not told it is the beginning of the day. Raises `OutcomeUnknown` for what cannot be read.
     """
     if row.get(MOMENT):
         return moment_of(row[MOMENT])
-    changed = row.get("LastChangeDate")
-    if not changed and not row.get("CreationDate"):
-        return None
-    return joined(changed or row["CreationDate"], row.get("LastChangeTime" if changed else "CreationTime"))
+    day, time = _names(row)
+    return joined(row[day], row.get(time)) if row.get(day) else None
 
 
 def latest(row: Mapping[str, Any]) -> datetime | None:
-    """Give the latest moment at which a record may have been changed last: SAP cuts milliseconds, or seconds, off."""
+    """Give the latest moment at which a record may have been changed last.
+
+    SAP cuts milliseconds, or seconds, off; where the time of day is not told it may be the end of the day.
+    """
     changed = changed_at(row)
-    lost = timedelta(milliseconds=1) if row.get(MOMENT) else timedelta(seconds=1)
-    return None if changed is None else changed + lost - timedelta(microseconds=1)
+    if changed is None:
+        return None
+    lost = timedelta(milliseconds=1)
+    if not row.get(MOMENT):
+        lost = timedelta(seconds=1) if row.get(_names(row)[1]) else timedelta(days=1)
+    return changed + lost - timedelta(microseconds=1)
+
+
+def is_exact(row: Mapping[str, Any]) -> bool:
+    """Tell whether a partner says when it was changed last: one that never was shows the day as none."""
+    return "LastChangeDate" in row and bool(row.get(_names(row)[1]))
+
+
+def _names(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the names of day and time: of the last change, or of the creation where there was none."""
+    kind = "LastChange" if row.get("LastChangeDate") else "Creation"
+    return f"{kind}Date", f"{kind}Time"
 
 
 def joined(day: Any, time: Any) -> datetime:

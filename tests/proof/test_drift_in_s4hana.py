@@ -353,6 +353,11 @@ STREAMED: Mapping[str, tuple[Any, tuple[str, str, str], str]] = {
         ("missing-field", "BusinessPartnerIsBlocked", "required"),
         "quarantined",
     ),
+    "time removed": (
+        {"drift": {**HEADS, "remove": "LastChangeTime"}},
+        ("missing-field", "LastChangeTime", "required"),
+        "quarantined",
+    ),
     "retyped": (
         {"drift": {**HEADS, "retype": "BusinessPartnerIsBlocked:S10"}},
         ("changed-type", "BusinessPartnerIsBlocked", "string instead of boolean"),
