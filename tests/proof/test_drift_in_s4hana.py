@@ -31,6 +31,7 @@ from hub.store.tables import events
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
+from tests.connectors.s4hana.test_s4hana_webhooks import bulk
 from tests.proof.test_vendor_drift import POLICY, ROOT, Drifted, _is_noticed, bundle_of, call, case_facts
 
 #: The entry of the sample's one billing document.
@@ -299,6 +300,15 @@ async def test_a_document_is_named_by_its_keys_alone_in_their_own_order() -> Non
         await hub.sandbox.world.books.seed({"journal_entries": [entry]})
         ((state, subject),) = await told(hub, arrived, 1)
         assert (state, subject.rpartition("/")[0]) == ("accepted", "1010/2026")
+
+
+async def test_an_unclear_confirmation_among_others_waits_for_a_person() -> None:
+    types = ["s4hana.journal_entry.confirmed", "s4hana.journal_entry.unclear"]
+    async with stand(CONNECTOR, SAMPLES, guarded(types)) as hub:
+        secret = hub.account.settings.webhook_secret.get_secret_value()  # type: ignore[attr-defined]
+        body = bulk(("<AccountingDocument>1800000000</AccountingDocument>", ""))
+        await hub.intake.webhook(CONNECTION, {"authorization": f"Bearer {secret}"}, body)
+        assert await kept(hub) == [("accepted", "ABCDEFGHIJKLMNOPQRST"), ("quarantined", "SECOND")]
 
 
 async def subscribed(hub: Stand, types: str = CHANGED) -> list[asyncio.Task[Any]]:
