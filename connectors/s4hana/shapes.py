@@ -66,7 +66,10 @@ def schemas(folder: Path, events: Mapping[str, tuple[str, ...]]) -> Mapping[str,
 def _at(schema: JsonSchema, path: tuple[str, ...], entity: EntitySet) -> dict[str, Any]:
     """Complete the records that stand under lists of a schema."""
     if not path:
-        return _complete(schema, entity)
+        whole = _complete(schema, entity)
+        # Rows of an aggregate have no key that lasts.
+        keys = () if entity.aggregate else entity.keys
+        return {**whole, "x-answered": list(dict.fromkeys([*schema.get("x-answered", ()), *keys]))}
     rows = schema["properties"][path[0]]
     inner = {**rows, "items": _at(rows["items"], path[1:], entity)}
     return {**schema, "properties": {**schema["properties"], path[0]: inner}}

@@ -82,7 +82,7 @@ class Changes:
     def event(self, row: Record) -> InboundEvent:
         """Make the event of a row; what a flow needs of it, it reads back."""
         key = "/".join(number(row.get(name, "")) for name in self.entity.keys)
-        occurred = moment_of(row.get(MOMENT))
+        occurred = moment_of(self.entity, row)
         return InboundEvent(
             external_id=f"{self.called}:{key}:{told(occurred)}",
             type=f"s4hana.{self.called}.changed",
@@ -121,14 +121,14 @@ def _shown(entity: EntitySet, value: Any) -> dict[str, Any]:
 
 
 def _may_be_new(row: Record, moment: datetime) -> bool:
-    changed = latest(row)
+    changed = latest(PARTNERS, row)
     return changed is None or changed >= moment or "LastChangeDate" not in row
 
 
 def _partner(row: Record) -> InboundEvent:
-    occurred = changed_at(row)
+    occurred = changed_at(PARTNERS, row)
     if occurred is None:
-        raise OutcomeUnknown("When a partner was changed is not told.", code="unreadable-answer")
+        raise answers.unreadable(PARTNERS, "CreationDate", None, "When a partner was changed is not told.")
     key = number(row["BusinessPartner"])
     # Without its time, two changes of one day differ in nothing but what they made of the partner.
     state = "" if is_exact(row) else f":{hashlib.sha256(canonical(row)).hexdigest()[:16]}"
