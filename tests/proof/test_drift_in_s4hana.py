@@ -163,6 +163,26 @@ async def test_an_amount_that_lines_do_not_show_any_more_is_named() -> None:
     await _is_noticed("s4hana", LINES, Drifted(wish=wish, kind="missing-field", path=path, detail="required"))
 
 
+KEYS: Mapping[str, tuple[Mapping[str, Any], tuple[str, str], str, str]] = {
+    "read": (ORDER, (ORDERS, "A_SalesOrder"), "SalesOrder", "SalesOrder"),
+    "found": (CUSTOMER, (PARTNERS, "A_BusinessPartner"), "BusinessPartner", "BusinessPartner"),
+    "found of v4": (ORDER_V4, (V4, "SalesOrder"), "SalesOrder", "SalesOrder"),
+    "listed": (
+        asked("contact_person.list", id="200"),
+        (PARTNERS, "A_BusinessPartnerContact"),
+        "BusinessPartnerPerson",
+        "contacts[].BusinessPartnerPerson",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(KEYS))
+async def test_a_key_that_records_do_not_show_any_more_is_named(name: str) -> None:
+    question, at, field, path = KEYS[name]
+    told = Drifted(wish=drifted(*at, remove=field), kind="missing-field", path=path, detail="required")
+    await _is_noticed("s4hana", question, told)
+
+
 # --- a tenant's own fields ---
 
 
