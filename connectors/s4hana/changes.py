@@ -149,7 +149,7 @@ class Whole:
         read = answers.one(self.entity, response)
         digest = hashlib.sha256(canonical(read)).hexdigest()[:32]
         output = {"id": record[self.id], "etag": etag, "parts": parts}
-        changed = _NEVER if self.is_the_hubs_own(read) else latest(read)
+        changed = _NEVER if self.is_the_hubs_own(read) else latest(self.entity, read)
         return Standing(version=etag or digest, output=output, changed_at=changed)
 
     def _standing(self, response: Response) -> dict[str, Mapping[str, Any]]:

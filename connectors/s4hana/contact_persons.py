@@ -235,7 +235,7 @@ LIST = ReadOperation(
         LISTED,
         reads=lambda response: [read_entity(CONTACTS, row) for row in answers.raw_rows(CONTACTS, response)],
         shows=lambda response: {
-            "contacts": [shown_entity(CONTACTS, row) for row in answers.raw_rows(CONTACTS, response)]
+            "contacts": [shown_entity(CONTACTS, row) for row in answers.claimed_rows(CONTACTS, response)]
         },
     ),
 )

@@ -54,7 +54,7 @@ def _event(row: Record) -> InboundEvent:
     return InboundEvent(
         external_id=key,
         type=_EVENT,
-        occurred_at=joined(row.get("CreationDate"), row.get("CreationTime")),
+        occurred_at=joined(PARTNERS, row, "Creation"),
         data={"BusinessPartner": row["BusinessPartner"], "Customer": row.get("Customer", "")},
         subject=key,
         schema=SCHEMA,

@@ -59,7 +59,7 @@ def read(
             entity,
             schema,
             reads=lambda response: WHOLE(entity, answers.raw_entity(entity, response)),
-            shows=lambda response: shown_entity(entity, answers.raw_entity(entity, response)),
+            shows=lambda response: shown_entity(entity, answers.claimed_entity(entity, response)),
         ),
     )
 
@@ -78,7 +78,7 @@ def unread(
     """
 
     def rows(response: Response) -> Record:
-        return {"items": [shown_entity(entity, row) for row in answers.raw_rows(entity, response)]}
+        return {"items": [shown_entity(entity, row) for row in answers.claimed_rows(entity, response)]}
 
     def claim(response: Response) -> tuple[str, Record]:
         try:
@@ -119,7 +119,7 @@ def find_one(
         return came[found] is None or is_called_so(wanted, came[found])
 
     def claim(response: Response) -> tuple[str, Record]:
-        rows = answers.raw_rows(entity, response)
+        rows = answers.claimed_rows(entity, response)
         if not rows:
             raise OutcomeUnknown("Nothing was found.", code="unreadable-answer", set=entity.name)
         return schema, shown_entity(entity, rows[0])

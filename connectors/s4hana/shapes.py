@@ -38,6 +38,8 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 }
 #: Of which records a stream reads the heads alone.
 _STREAMED = ("billing_document", "business_partner", "credit_memo_request", "gl_account", "product", "sales_order")
+#: What a head always tells although its record need not: none where a partner was never changed.
+NONE_YET = ("LastChangeDate", "LastChangeTime")
 
 
 def head_of(called: str) -> str:
@@ -64,7 +66,10 @@ def schemas(folder: Path, events: Mapping[str, tuple[str, ...]]) -> Mapping[str,
 def _at(schema: JsonSchema, path: tuple[str, ...], entity: EntitySet) -> dict[str, Any]:
     """Complete the records that stand under lists of a schema."""
     if not path:
-        return _complete(schema, entity)
+        whole = _complete(schema, entity)
+        # Rows of an aggregate have no key that lasts.
+        keys = () if entity.aggregate else entity.keys
+        return {**whole, "x-answered": list(dict.fromkeys([*schema.get("x-answered", ()), *keys]))}
     rows = schema["properties"][path[0]]
     inner = {**rows, "items": _at(rows["items"], path[1:], entity)}
     return {**schema, "properties": {**schema["properties"], path[0]: inner}}
@@ -87,6 +92,9 @@ def _head(schema: JsonSchema, entity: EntitySet) -> dict[str, Any]:
     """Describe a record without what belongs to it."""
     head = {name: each for name, each in schema["properties"].items() if name not in entity.navigations}
     answered = [name for name in schema.get("x-answered", entity.keys) if name in head]
+    if set(NONE_YET) <= head.keys():
+        answered += NONE_YET
+        head |= {name: {**head[name], "type": ["string", "null"]} for name in NONE_YET}
     title = f"{schema['title'].partition(' with ')[0]} without what belongs to it, as a stream of changes shows it"
     return {"title": title, "type": "object", "x-answered": answered, "properties": head}
 

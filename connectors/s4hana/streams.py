@@ -6,7 +6,8 @@ of a new query from the last row's moment on, and rows of that moment are known 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,16 +16,17 @@ from typing import Any
 from connectors.s4hana.client import read_all, settings_of
 from connectors.s4hana.ledger import ACCOUNTS
 from connectors.s4hana.marks import number
-from connectors.s4hana.moments import MOMENT, changed_at, moment_of
+from connectors.s4hana.moments import MOMENT, changed_at, is_exact, latest, moment_of
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import any_of, condition
 from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.odata.values import shown_entity, told
 from connectors.s4hana.partners import PARTNERS
 from connectors.s4hana.products import PRODUCTS
-from connectors.s4hana.shapes import head_of
+from connectors.s4hana.shapes import NONE_YET, head_of
 from hub.sdk.connector import Page, Record, Stream
 from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.exact_json import canonical
 from hub.sdk.session import Session
 from hub.sdk.values import InboundEvent
 
@@ -80,7 +82,7 @@ class Changes:
     def event(self, row: Record) -> InboundEvent:
         """Make the event of a row; what a flow needs of it, it reads back."""
         key = "/".join(number(row.get(name, "")) for name in self.entity.keys)
-        occurred = moment_of(row.get(MOMENT))
+        occurred = moment_of(self.entity, row)
         return InboundEvent(
             external_id=f"{self.called}:{key}:{told(occurred)}",
             type=f"s4hana.{self.called}.changed",
@@ -93,25 +95,45 @@ class Changes:
 
 
 async def partners(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-    """Yield partners that were made or changed since a day, which is all that can be asked; known ones are left out."""
+    """Yield partners that were made or changed since a day, which is all that can be asked; known ones are left out.
+
+    One that does not tell its time of day may have been changed up to the end of it: it is given at each look, as the
+    same event while it stands as it is, and never moves the cursor beyond others of that day.
+    """
     moment, last = _place(cursor, since)
     day = moment.date().isoformat()
     wanted = any_of([condition(PARTNERS, name, "ge", day) for name in ("LastChangeDate", "CreationDate")])
-    rows = await read_all(session, PARTNERS, filter=wanted, order="BusinessPartner", read=shown_entity)
-    events = sorted((_partner(row) for row in rows), key=lambda event: (event.occurred_at, event.external_id))
-    events = [event for event in events if event.occurred_at >= moment and event.external_id != last]
+    rows = await read_all(session, PARTNERS, filter=wanted, order="BusinessPartner", read=_shown)
+    found = [_partner(row) for row in rows if _may_be_new(row, moment)]
+    events = sorted(found, key=lambda event: (event.occurred_at, event.external_id))
+    events = [event for event in events if event.external_id != last]
     for place in range(0, len(events), PAGE_ROWS):
         part = events[place : place + PAGE_ROWS]
-        yield Page(events=part, cursor=f"{told(part[-1].occurred_at)} {part[-1].external_id}")
+        if part[-1].occurred_at >= moment:
+            moment, last = part[-1].occurred_at, part[-1].external_id
+        yield Page(events=part, cursor=f"{told(moment)} {last}")
+
+
+def _shown(entity: EntitySet, value: Any) -> dict[str, Any]:
+    """Show a partner with a change that is shown as none, which is another thing than one that is not shown."""
+    nothing = {name: None for name in NONE_YET if isinstance(value, Mapping) and value.get(name, "") is None}
+    return shown_entity(entity, value) | nothing
+
+
+def _may_be_new(row: Record, moment: datetime) -> bool:
+    changed = latest(PARTNERS, row)
+    return changed is None or changed >= moment or "LastChangeDate" not in row
 
 
 def _partner(row: Record) -> InboundEvent:
-    occurred = changed_at(row)
+    occurred = changed_at(PARTNERS, row)
     if occurred is None:
-        raise OutcomeUnknown("When a partner was changed is not told.", code="unreadable-answer")
+        raise answers.unreadable(PARTNERS, "CreationDate", None, "When a partner was changed is not told.")
     key = number(row["BusinessPartner"])
+    # Without its time, two changes of one day differ in nothing but what they made of the partner.
+    state = "" if is_exact(row) else f":{hashlib.sha256(canonical(row)).hexdigest()[:16]}"
     return InboundEvent(
-        external_id=f"business_partner:{key}:{told(occurred)}:{row.get('ETag', '')}",
+        external_id=f"business_partner:{key}:{told(occurred)}:{row.get('ETag', '')}{state}",
         type="s4hana.business_partner.changed",
         occurred_at=occurred,
         data=row,

@@ -73,16 +73,10 @@ def parse(body: bytes) -> Sequence[InboundEvent]:
     """Read a business event, or the confirmations of a message; `UnreadableWebhook` for anything else."""
     try:
         if body.lstrip()[:1] == b"<":
-            return [_confirmed(each) for each in _some(confirmations(body))]
+            return _confirmed(confirmations(body))
         return [_event(loads(body))]
     except (FixData, NotXml, KeyError, TypeError, ValueError) as error:
         raise UnreadableWebhook("The webhook is no event of S/4HANA.", reason=str(error)[:200]) from error
-
-
-def _some(found: Sequence[Confirmation]) -> Sequence[Confirmation]:
-    if not found:
-        raise ValueError("the message confirms nothing")
-    return found
 
 
 def _event(value: Any) -> InboundEvent:
@@ -116,25 +110,38 @@ def _subject(data: Mapping[str, Any], keys: Sequence[str]) -> str:
     return "/".join(map(number, found)) if all(isinstance(each, str) and each for each in found) else ""
 
 
-def _confirmed(found: Confirmation) -> InboundEvent:
+def _confirmed(found: Sequence[Confirmation]) -> list[InboundEvent]:
+    """Make an event of each confirmation; a message of which none is clear is kept as it came, for a person."""
+    if not found:
+        raise ValueError("the message confirms nothing")
+    if not any(map(_is_clear, found)):
+        raise ValueError(f"the confirmation says neither posted nor refused: severity {found[0].severity[:20]!r}")
+    return [_confirmation(each) for each in found]
+
+
+def _is_clear(found: Confirmation) -> bool:
+    return found.is_posted or found.is_refused
+
+
+def _confirmation(found: Confirmation) -> InboundEvent:
     code, _, day = found.reference.partition("-")
     if not found.reference or not found.message_id:
         raise ValueError("the confirmation names no message")
-    if not (found.is_posted or found.is_refused):
-        # Who took it for a refusal might post the entry once more.
-        raise ValueError(f"the confirmation says neither posted nor refused: severity {found.severity[:20]!r}")
+    clear = _is_clear(found)
+    # Who took an unclear one for a refusal might post the entry once more: it is another event, and says neither.
+    said = {"posted": found.is_posted} if clear else {"severity": found.severity[:20]}
     told = {
         "code": code,
         "posting_date": day,
-        "posted": found.is_posted,
+        **said,
         "accounting_document": found.document,
         "company_code": found.company,
         "fiscal_year": found.year,
         "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
     }
     return InboundEvent(
-        external_id=f"confirmation:{found.message_id}",
-        type="s4hana.journal_entry.confirmed",
+        external_id=f"confirmation:{found.message_id}{'' if clear else ':unclear'}",
+        type=f"s4hana.journal_entry.{'confirmed' if clear else 'unclear'}",
         occurred_at=_moment(found.created),
         data=told,
         subject=code,

@@ -31,6 +31,7 @@ from hub.store.tables import events
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
+from tests.connectors.s4hana.test_s4hana_webhooks import bulk
 from tests.proof.test_vendor_drift import POLICY, ROOT, Drifted, _is_noticed, bundle_of, call, case_facts
 
 #: The entry of the sample's one billing document.
@@ -160,6 +161,26 @@ async def test_an_amount_that_lines_do_not_show_any_more_is_named() -> None:
     wish = drifted(*CUBE, remove="AmountInTransactionCurrency")
     path = "items[].AmountInTransactionCurrency"
     await _is_noticed("s4hana", LINES, Drifted(wish=wish, kind="missing-field", path=path, detail="required"))
+
+
+KEYS: Mapping[str, tuple[Mapping[str, Any], tuple[str, str], str, str]] = {
+    "read": (ORDER, (ORDERS, "A_SalesOrder"), "SalesOrder", "SalesOrder"),
+    "found": (CUSTOMER, (PARTNERS, "A_BusinessPartner"), "BusinessPartner", "BusinessPartner"),
+    "found of v4": (ORDER_V4, (V4, "SalesOrder"), "SalesOrder", "SalesOrder"),
+    "listed": (
+        asked("contact_person.list", id="200"),
+        (PARTNERS, "A_BusinessPartnerContact"),
+        "BusinessPartnerPerson",
+        "contacts[].BusinessPartnerPerson",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(KEYS))
+async def test_a_key_that_records_do_not_show_any_more_is_named(name: str) -> None:
+    question, at, field, path = KEYS[name]
+    told = Drifted(wish=drifted(*at, remove=field), kind="missing-field", path=path, detail="required")
+    await _is_noticed("s4hana", question, told)
 
 
 # --- a tenant's own fields ---
@@ -301,6 +322,15 @@ async def test_a_document_is_named_by_its_keys_alone_in_their_own_order() -> Non
         assert (state, subject.rpartition("/")[0]) == ("accepted", "1010/2026")
 
 
+async def test_an_unclear_confirmation_among_others_waits_for_a_person() -> None:
+    types = ["s4hana.journal_entry.confirmed", "s4hana.journal_entry.unclear"]
+    async with stand(CONNECTOR, SAMPLES, guarded(types)) as hub:
+        secret = hub.account.settings.webhook_secret.get_secret_value()  # type: ignore[attr-defined]
+        body = bulk(("<AccountingDocument>1800000000</AccountingDocument>", ""))
+        await hub.intake.webhook(CONNECTION, {"authorization": f"Bearer {secret}"}, body)
+        assert await kept(hub) == [("accepted", "ABCDEFGHIJKLMNOPQRST"), ("quarantined", "SECOND")]
+
+
 async def subscribed(hub: Stand, types: str = CHANGED) -> list[asyncio.Task[Any]]:
     """Let the tenant send its events to the hub's door; gives the deliveries."""
     arrived: list[asyncio.Task[Any]] = []
@@ -351,6 +381,11 @@ STREAMED: Mapping[str, tuple[Any, tuple[str, str, str], str]] = {
     "removed": (
         {"drift": {**HEADS, "remove": "BusinessPartnerIsBlocked"}},
         ("missing-field", "BusinessPartnerIsBlocked", "required"),
+        "quarantined",
+    ),
+    "time removed": (
+        {"drift": {**HEADS, "remove": "LastChangeTime"}},
+        ("missing-field", "LastChangeTime", "required"),
         "quarantined",
     ),
     "retyped": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -57,10 +58,48 @@ def envelope(response: Response, version: int) -> dict[str, Any]:
 def raw_entity(entity: EntitySet, response: Response) -> dict[str, Any]:
     """Give an entity as it came; `OutcomeUnknown` for what has not all of its key."""
     value = envelope(response, entity.version)
-    if not all(isinstance(value.get(name), str) for name in entity.keys):
-        raise OutcomeUnknown("The answer is not an entity.", code="unreadable-answer", set=entity.name)
+    _assert_keyed(entity, value, "The answer is not an entity.")
     _assert_whole(entity, value)
     return value
+
+
+def claimed_entity(entity: EntitySet, response: Response) -> dict[str, Any]:
+    """Give what came for an entity, also without its key, to be compared with a schema."""
+    value = envelope(response, entity.version)
+    _assert_of(entity, value)
+    _assert_whole(entity, value)
+    return value
+
+
+def _assert_keyed(entity: EntitySet, value: Mapping[str, Any], said: str) -> None:
+    for name in entity.keys:
+        if not isinstance(value.get(name), str):
+            raise unreadable(entity, name, value.get(name), said)
+
+
+def _assert_of(entity: EntitySet, value: Mapping[str, Any]) -> None:
+    """Refuse what has nothing that a set declares: whoever compared it would miss all of it."""
+    if not value.keys() & entity.properties.keys():
+        raise OutcomeUnknown("The answer is not an entity.", code="unreadable-answer", set=entity.name)
+
+
+def unreadable(entity: EntitySet, name: str, value: Any, said: str) -> OutcomeUnknown:
+    """Make the error of a property that is gone or is another thing."""
+    return OutcomeUnknown(said, code="unreadable-answer", set=entity.name, property=name, what=_what(value))
+
+
+def _what(value: Any) -> str:
+    match value:
+        case None:
+            return "missing"
+        case bool():
+            return "true or false"
+        case int() | Decimal():
+            return "a number"
+        case str():
+            return "another text"
+        case _:
+            return "a list" if isinstance(value, list) else "an object"
 
 
 def _assert_whole(entity: EntitySet, value: Mapping[str, Any]) -> None:
@@ -119,12 +158,26 @@ def one(entity: EntitySet, response: Response) -> dict[str, Any]:
 
 def raw_rows(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
     """Give the rows of a page as they came; an answer without rows says nothing about what exists."""
+    rows = _rows(entity, response)
+    for row in rows:
+        if not entity.aggregate:
+            _assert_keyed(entity, row, "A row lacks its key.")
+    return rows
+
+
+def claimed_rows(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
+    """Give what came for the rows of a page, also without their keys, to be compared with a schema."""
+    rows = _rows(entity, response)
+    for row in rows:
+        _assert_of(entity, row)
+    return rows
+
+
+def _rows(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
     value = envelope(response, entity.version)
     rows = value.get("results" if entity.version == 2 else "value")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", set=entity.name)
-    if not entity.aggregate and not all(isinstance(row.get(name), str) for row in rows for name in entity.keys):
-        raise OutcomeUnknown("A row lacks its key.", code="unreadable-answer", set=entity.name)
     for row in rows:
         _assert_whole(entity, row)
     return rows

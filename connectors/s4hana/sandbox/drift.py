@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def drift(tenant: Tenant, wish: Mapping[str, Any]) -> str:
     """Change one set of a service: `add` (a property in our notation, with a `value`), `remove`, or `retype`.
 
-    An added property has its `value` in every row that has none; a new value of an old property comes with `changes`.
+    A key that is removed still names the entity in its address; it is only shown no more. An added
+    property has its `value` in every row that has none; a new value of an old property comes with `changes`.
     With `event`, a pattern of their types, business events change: see `_drift_events`.
     """
     if "event" in wish:
@@ -28,8 +29,11 @@ def drift(tenant: Tenant, wish: Mapping[str, Any]) -> str:
     service = tenant.services[str(wish["service"])]
     entity_set = service.sets[str(wish["set"])]
     properties = dict(entity_set.properties)
-    if "remove" in wish and properties.pop(str(wish["remove"])).key:
-        raise ValueError("drift: a key cannot be removed")
+    hidden = entity_set.hidden
+    if "remove" in wish and properties[str(wish["remove"])].key:
+        hidden |= {str(wish["remove"])}
+    elif "remove" in wish:
+        del properties[str(wish["remove"])]
     for kind in ("add", "retype"):
         if kind not in wish:
             continue
@@ -42,7 +46,7 @@ def drift(tenant: Tenant, wish: Mapping[str, Any]) -> str:
         elif "value" in wish:
             for key, row in list(tenant.store.table(entity_set.table).scan()):
                 tenant.store.table(entity_set.table).put(key, {made.column: wish["value"], **row})
-    tenant.services[service.name] = service.with_set(replace(entity_set, properties=properties))
+    tenant.services[service.name] = service.with_set(replace(entity_set, properties=properties, hidden=hidden))
     return entity_set.name
 
 

@@ -10,6 +10,7 @@ import pytest
 from connectors.s4hana import streams
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import ORDER
+from hub.schemas.drift import compile_drift
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import EffectKey, InboundEvent, Request, Response
@@ -67,6 +68,70 @@ async def test_partners_come_in_the_order_of_their_changes() -> None:
         further, _ = await pulled(link.connected, "business_partners", cursor)
         known = {event.external_id for event in events}
         assert [event.subject for event in further if event.external_id not in known] == ["10100001"]
+
+
+DAY = "/Date(1769817600000)/"
+AFTERNOON = "2026-01-31T14:00:00Z business_partner:1:2026-01-31T14:00:00Z:"
+MADE = {"CreationDate": "/Date(1577836800000)/", "CreationTime": "PT08H00M00S"}
+
+
+class Shown:
+    """Answers with these partners."""
+
+    settings = CONNECTOR.settings.model_validate({"base_url": "https://x", "user": "U", "password": "p"})
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows = [{"BusinessPartner": str(place), **MADE, **row} for place, row in enumerate(rows, 7)]
+
+    async def send(self, request: Request) -> Response:
+        return Response(status=200, body=dumps({"d": {"results": self.rows, "__count": str(len(self.rows))}}))
+
+
+def gone(event: InboundEvent) -> set[str]:
+    """Name what the schema of an event's record misses."""
+    found = compile_drift(CONNECTOR.schemas[str(event.schema)])(event.record)
+    return {one.path for one in found if one.kind == "missing-field" and "Change" in one.path}
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"LastChangeDate": DAY}, {"LastChangeTime"}),
+        ({"LastChangeDate": DAY, "LastChangeTime": None}, set()),
+        ({}, {"LastChangeDate", "LastChangeTime"}),
+        ({"LastChangeTime": "PT15H00M00S"}, {"LastChangeDate"}),
+    ],
+    ids=("no time", "a time of none", "neither", "no day"),
+)
+async def test_a_partner_that_does_not_tell_when_it_was_changed_is_never_left_out(
+    change: dict[str, Any], missing: set[str]
+) -> None:
+    """It is one event while it stands as it is, another when it does not, and what it lacks is named."""
+    (event,), cursor = await pulled(Shown(change), "business_partners", AFTERNOON)
+    assert (event.subject, gone(event)) == ("7", missing)
+    # Others of that day, changed after the last one that was seen, are still to come.
+    assert cursor == AFTERNOON
+    (again,), _ = await pulled(Shown(change), "business_partners", cursor)
+    assert again.external_id == event.external_id
+    (other,), _ = await pulled(Shown({**change, "SearchTerm1": "NEW"}), "business_partners", cursor)
+    assert other.external_id != event.external_id
+
+
+async def test_a_partner_without_its_time_never_hides_another_one_of_that_day() -> None:
+    whole = {"LastChangeDate": DAY, "LastChangeTime": "PT15H00M00S"}
+    events, cursor = await pulled(Shown({"LastChangeDate": DAY}, whole), "business_partners", AFTERNOON)
+    assert [event.subject for event in events] == ["7", "8"]
+    assert str(cursor).startswith("2026-01-31T15:00:00Z business_partner:8:")
+
+
+async def test_what_was_surely_not_changed_since_is_left_out() -> None:
+    """A partner that was never changed says so, by a day of none."""
+    never = {"LastChangeDate": None, "LastChangeTime": None}
+    known = {"LastChangeDate": DAY, "LastChangeTime": "PT13H00M00S"}
+    before = {"LastChangeDate": "/Date(1769731200000)/"}
+    assert await pulled(Shown(never, known, before), "business_partners", AFTERNOON) == ([], AFTERNOON)
+    (event,), _ = await pulled(Shown(never), "business_partners")
+    assert gone(event) == set()
 
 
 class Shuffled:

@@ -117,6 +117,34 @@ def test_a_confirmation_that_says_neither_is_kept_for_a_person(altered: list[tup
         result(Response(status=200, body=sent.encode()))
 
 
+def bulk(*altered: tuple[str, str]) -> bytes:
+    """Write a confirmation of two entries, of which something is altered in the second."""
+    text = (FIXTURES / "posted.xml").read_text("utf-8")
+    begin, end = "<JournalEntryCreateConfirmation><MessageHeader>", "<Log/></n0:"
+    first = text[text.index(begin) : text.index(end)]
+    second = first.replace("ABCDEFGHIJKLMNOPQRST", "SECOND").replace("b3ddad4c", "b3ddad4d")
+    for old, new in altered:
+        assert old in second
+        second = second.replace(old, new)
+    return text.replace(first, first + second).encode()
+
+
+def test_of_several_entries_the_unclear_one_alone_is_kept_for_a_person() -> None:
+    """It is never taken for posted or refused: it is no confirmation, and what it does not say is missed in it."""
+    clear, unclear = WEBHOOK.parse(bulk((MOST, MOST.replace("1", "3"))))
+    assert (clear.type, clear.subject) == ("s4hana.journal_entry.confirmed", "ABCDEFGHIJKLMNOPQRST")
+    assert clear.data["posted"] is True
+    assert (unclear.type, unclear.subject) == ("s4hana.journal_entry.unclear", "SECOND")
+    assert "posted" not in unclear.data
+    assert (unclear.data["accounting_document"], unclear.data["severity"]) == ("1800000000", "3")
+    found = compile_drift(CONNECTOR.schemas[str(unclear.schema)])(unclear.record)
+    assert [(one.kind, one.path) for one in found] == [("missing-field", "posted")]
+    # When SAP says later what became of it, under the same id, that is news.
+    _, later = WEBHOOK.parse(bulk())
+    assert (later.type, later.subject) == ("s4hana.journal_entry.confirmed", "SECOND")
+    assert later.external_id not in (unclear.external_id, clear.external_id)
+
+
 def test_what_is_new_in_a_confirmations_log_is_told() -> None:
     (event,) = confirmed(("<SeverityCode>1</SeverityCode>", "<SeverityCode>W</SeverityCode>"))
     assert event.schema is not None

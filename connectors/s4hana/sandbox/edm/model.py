@@ -60,7 +60,7 @@ class EntitySet:
     """A set of entities; `table` holds its rows, `aggregate` sets sum what was not asked apart.
 
     What is not `creatable` may still be made below another entity. In v4 an entity carries its warnings, unless it has
-    no `messages`, and a part has the ETag of its head, where it is `versioned`.
+    no `messages`, and a part has the ETag of its head, where it is `versioned`. Entities do not show what is `hidden`.
     """
 
     name: str
@@ -74,6 +74,7 @@ class EntitySet:
     aggregate: bool = False
     messages: bool = True
     versioned: bool = True
+    hidden: frozenset[str] = frozenset()
 
     @property
     def keys(self) -> tuple[Property, ...]:

@@ -230,7 +230,7 @@ class ServiceV2:
         etag = self.etag(entity_set, row)
         body: dict[str, Any] = {"__metadata": {**about, "etag": etag} if etag else about}
         for name, property_ in entity_set.properties.items():
-            if shown.select is None or name in shown.select:
+            if name not in entity_set.hidden and (shown.select is None or name in shown.select):
                 unit = unit_of(entity_set, property_, row) if property_.unit else ""
                 body[name] = to_v2(property_, held(property_, row), unit)
         for name, navigation in entity_set.navigations.items():

@@ -186,7 +186,7 @@ class ServiceV4:
         etag = self.etag(entity_set, row)
         body: dict[str, Any] = {"@odata.etag": etag} if etag else {}
         for name, property_ in entity_set.properties.items():
-            if shown.select is None or name in shown.select or property_.key:
+            if name not in entity_set.hidden and (shown.select is None or name in shown.select or property_.key):
                 body[name] = self._value(entity_set, name, row, call)
         if shown.select is None and entity_set.messages:
             body["SAP__Messages"] = []
