@@ -68,6 +68,7 @@ class Messages:
         self._subscriptions: dict[str, Subscription] = {}
         self._fresh: dict[str, list[Notification]] = {}
         self._waiting: list[_Message] = []
+        self._something = asyncio.Event()
         self._posts: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -131,6 +132,7 @@ class Messages:
                 continue
             queue = self._fresh.setdefault(subscription.id, [])
             queue.append(Notification(id=self._org.ids.next("04l"), record=record.id))
+            self._something.set()
             self._org.store.when_undone(queue.pop)
 
     async def start(self) -> None:
@@ -151,6 +153,9 @@ class Messages:
 
     async def _run(self) -> None:
         while True:
+            # Who has nothing to send does not look: in virtual time looking is most of what a simulated day costs.
+            await self._something.wait()
+            await asyncio.sleep(_LOOK)
             self._gather()
             now = self._org.clock.monotonic()
             due = [one for one in self._waiting if one.due <= now]
@@ -159,7 +164,8 @@ class Messages:
                 post = asyncio.create_task(self._send(message))
                 self._posts.add(post)
                 post.add_done_callback(self._posts.discard)
-            await asyncio.sleep(_LOOK)
+            if not self._waiting:
+                self._something.clear()
 
     def _gather(self) -> None:
         """Make messages of what is new, up to a hundred notifications in each."""
@@ -195,6 +201,7 @@ class Messages:
             self.dropped += len(message.notifications)
             return
         self._waiting.append(message)
+        self._something.set()
 
     async def _post(self, url: str, body: bytes) -> tuple[bool, int | None]:
         """Post a message; tells whether it was acknowledged, and the status, None where nobody answered."""

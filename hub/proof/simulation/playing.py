@@ -242,6 +242,7 @@ class _Play:
         """Let something happen at a vendor that no call of the hub brings about."""
         await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(self._meant(wish))
         await asyncio.sleep(10.0)
+        self._look()
 
     async def deliver(self, **kinds: str) -> None:
         """Let Stripe's webhooks of types that fit be lost, doubled or late from now on, and no others."""
@@ -286,8 +287,12 @@ class _Play:
 
     async def rested(self) -> None:
         """Wait until no run goes on by itself any more."""
-        self._reached |= coverage.waiting(self._database.file)
+        self._look()
         await trial.rested(self._host, self._database, self._clock, self._desk.is_asked, in_hand_first=True)
+        self._look()
+
+    def _look(self) -> None:
+        """Take note of what waits now: of a wait that something ends nothing is left to be seen."""
         self._reached |= coverage.waiting(self._database.file)
 
     async def agree(self) -> None:
@@ -329,7 +334,7 @@ class _Play:
     async def link(self, *, account: str = "", product: tuple[str, str] | None = None) -> None:
         """Tie the customer while that is waited for, an `account` of the CRM to it, or a `product`."""
         await asyncio.sleep(60.0)
-        self._reached |= coverage.waiting(self._database.file)
+        self._look()
         first = self._case.scenario.customers[0].key
         row = {"stripe": self._ids[first], self._case.erp: self._erp_customers[first]}
         if named := product or (account and (account, self._ids[first])):
