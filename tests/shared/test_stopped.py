@@ -17,7 +17,7 @@ from tests.shared.desk import Desk, Put
 pytestmark = pytest.mark.processes
 
 STOPS = """
-import asyncio, os, signal, sys
+import asyncio, signal, sys, threading
 from pathlib import Path
 from hub.runtime.clock import system_ambient
 from hub.store.committer import Committer
@@ -29,7 +29,8 @@ once = iter([1])
 def stop():
     for _ in once:
         print("in", flush=True)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # Sent to the process, another thread might be the one that takes it, while this one goes on.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 async def main():
     database = Database(Path(sys.argv[1]), sys.argv[2])
