@@ -76,7 +76,7 @@ def test_a_person_agrees_by_command_and_the_run_goes_on(approved: HubProcess) ->
     assert one(hub)["votes"] == []
     done = vote(hub, "approve", asked["id"], "ann", "--reason", "as ordered", "--json")
     assert json.loads(done.stdout) == {"approval": asked["id"], "state": "approved"}
-    hub.settled({"succeeded": 1})
+    hub.reached("succeeded", 1)
     (given,) = json.loads(hub.run("approvals", "list", "--state", "approved", "--json").stdout)["approvals"]
     assert [(each["name"], each["verdict"], each["reason"]) for each in given["votes"]] == [
         ("ann", "agreed", "as ordered")
