@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,33 @@ _Loaded = TypeVar("_Loaded")
 #: Schemas of connectors, by name and document: those are constants of the connectors' packages.
 _connector_schemas: dict[tuple[str, int], Schema] = {}
 _MOST_SCHEMAS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """All that mappings rest on, and those in which nothing was wrong, by path and content.
+
+    A workspace is compiled again and again with few files changed, and mappings take half of the time.
+    """
+
+    files: Mapping[str, bytes]
+    documents: Mapping[str, JsonSchema]
+    mappings: dict[tuple[str, bytes], MappingFile] = field(default_factory=dict)
+
+    def is_of(self, files: Mapping[str, bytes], documents: Mapping[str, JsonSchema]) -> bool:
+        """Tell whether these files and schemas of connectors, which are constants, are the same."""
+        return (
+            self.files == files
+            and self.documents.keys() == documents.keys()
+            and all(document is documents[name] for name, document in self.documents.items())
+        )
+
+
+#: The last ones, so that an old and a new state of the files may be compiled in turn.
+_grounds: deque[_Ground] = deque(maxlen=4)
+_MOST_MAPPINGS = 2_000
+#: What mappings rest on besides the schemas of connectors.
+_BELOW = (FileKind.TABLE, FileKind.SCHEMA, FileKind.SERIES, FileKind.FRAGMENT)
 
 
 def compile_bundle(
@@ -120,7 +148,8 @@ class _Compilation:
         known = self._known()
         self._load(FileKind.FRAGMENT, self.fragments, lambda node, lints: load_fragment(node, lints, known))
         lint_fragments(self.fragments, self.nodes.get(FileKind.FRAGMENT, {}), self.lints, known)
-        self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
+        ground = self._ground()
+        self._load(FileKind.MAPPING, self.mappings, lambda node, lints: self._mapping(node, lints, known, ground))
         derived = [file.reverse for file in self.mappings.values() if file.reverse is not None]
         self.mappings |= {file.name: file for file in derived}
         known = replace(known, registry=self._relate_schemas())
@@ -164,6 +193,24 @@ class _Compilation:
             for flaw in connector.embedded.flaws(own):
                 lints = self.lints.setdefault(flaw.path, Lints(flaw.path))
                 lints.error(Position(line=flaw.line), "bad-rates", flaw.message, flaw.hint)
+
+    def _ground(self) -> _Ground:
+        """Find what was compiled on the same ground before, or begin anew."""
+        fragments = self.nodes.get(FileKind.FRAGMENT, {})
+        files = {path: content for path, content in self.files.items() if path in fragments or kind_of(path) in _BELOW}
+        found = next((ground for ground in tuple(_grounds) if ground.is_of(files, self.catalogue.schemas)), None)
+        if found is None:
+            found = _Ground(files=files, documents=dict(self.catalogue.schemas))
+            _grounds.append(found)
+        return found
+
+    def _mapping(self, node: Node, lints: Lints, known: Known, ground: _Ground) -> MappingFile | None:
+        """Load a mapping, or give the one that the same file was on the same ground, unless there was a lint."""
+        key = (lints.path, self.files[lints.path])
+        loaded = ground.mappings.get(key) or load_mapping(node, lints, known)
+        if loaded is not None and not lints.found and len(ground.mappings) < _MOST_MAPPINGS:
+            ground.mappings[key] = loaded
+        return loaded
 
     def _known(self) -> Known:
         return Known(
