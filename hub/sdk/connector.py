@@ -332,7 +332,8 @@ class Connector:
     - `ping` is a read that shows whether credentials and host work; it may give what the vendor calls the account.
     - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
     - `expects(settings)` gives, by schema, the paths (`lines[].segment`) of fields that a connection's settings say its
-      records have, beside what the schema itself says: one that is not there is a missing field.
+      records have, beside what the schema itself says: one that is not there is a missing field. With a `?` at its
+      end a path names one that the vendor shows in every record and nobody is known to need.
     - `schemas` maps `name@version` to JSON Schema.
     - `embedded` is how a connector without a network answers by itself.
     """
