@@ -115,7 +115,8 @@ def missing(payload: Any, paths: Iterable[str]) -> list[Finding]:
     for place, wanted in _by_place(tuple(paths)):
         for holder in _holders(payload, place):
             found |= {one.path: one for name, one in wanted.items() if name not in holder and one.path not in found}
-    return list(found.values())[:MOST_FINDINGS]
+    # What is needed comes first, and what is merely shown is told as far as there is room.
+    return sorted(found.values(), key=lambda one: one.detail)[:MOST_FINDINGS]
 
 
 @lru_cache(256)
