@@ -14,8 +14,9 @@ from connectors.salesforce.samples import PRICE_BOOK
 from connectors.salesforce.webhook import WEBHOOK
 from hub.sdk.errors import FixConnection, FixData, UnreadableWebhook
 from hub.sdk.exact_json import dumps, loads
-from hub.sdk.values import InboundEvent, Request, Response
+from hub.sdk.values import Request, Response
 from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
+from tests.connectors.salesforce.test_salesforce_money_sent import ID, message
 
 CURRENCIES = [
     {"IsoCode": "USD", "ConversionRate": 1, "IsCorporate": True},
@@ -376,7 +377,6 @@ async def test_how_an_invoice_stands_is_told_with_its_currency() -> None:
 
 FIELDS = {"Name": "Esche", "AnnualRevenue": Decimal(5)}
 EURO = {**FIELDS, CURRENCY: "EUR"}
-ID = "001010000000001AAA"
 
 
 def writes(fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -490,47 +490,3 @@ async def test_whoever_asks_what_an_object_has_sees_that_the_org_has_several_cur
         # It need not ask again.
         assert len(here.connected.asked) == asked + 1
         assert [one[CURRENCY] for one in here.books["records"]["Invoice__c"]] == ["EUR"]
-
-
-def message(**fields: str) -> bytes:
-    """Give an outbound message about an account."""
-    told = {"Id": ID, "SystemModstamp": "2026-01-31T10:00:00.000Z", **fields}
-    inner = "".join(f"<sf:{name}>{value}</sf:{name}>" for name, value in told.items())
-    return (
-        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
-        '<notifications xmlns="http://soap.sforce.com/2005/09/outbound">'
-        f"<OrganizationId>{settings().organization_id}</OrganizationId><ActionId>04kHo000000aBcDIAU</ActionId>"
-        "<Notification><Id>04lHo00000AbCdEIAV</Id>"
-        '<sObject xsi:type="sf:Account" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">'
-        f"{inner}</sObject></Notification></notifications></soapenv:Body></soapenv:Envelope>"
-    ).encode()
-
-
-def sent(body: bytes, **changed: Any) -> InboundEvent:
-    """Give the event of a message, as a connection with these settings takes it."""
-    (event,) = WEBHOOK.read(settings(**changed), body)
-    return event
-
-
-def test_a_message_with_an_amount_names_its_currency() -> None:
-    amount = message(AnnualRevenue="1.2E7")
-    with pytest.raises(UnreadableWebhook) as refusal:
-        sent(amount, currency="")
-    assert refusal.value.code == "no-currency"
-    # Where there is one currency, that is it.
-    assert sent(amount).record == {
-        "Id": ID,
-        "SystemModstamp": "2026-01-31T10:00:00.000Z",
-        "AnnualRevenue": 12_000_000,
-        CURRENCY: "USD",
-    }
-    named = message(AnnualRevenue="1.2E7", CurrencyIsoCode="EUR")
-    record = sent(named, currency="").record
-    assert record is not None
-    assert (record["AnnualRevenue"], record[CURRENCY]) == (12_000_000, "EUR")
-    with pytest.raises(UnreadableWebhook) as contradicted:
-        sent(named)
-    assert contradicted.value.code == "wrong-currency"
-    # What has no amount needs none.
-    assert CURRENCY not in (sent(message(Name="Ahorn"), currency="").record or {})
