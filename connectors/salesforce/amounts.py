@@ -80,11 +80,10 @@ def no_currency(record: Mapping[str, Any]) -> FixData:
 
 
 def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of a write as the org takes them: one with a single currency has no field for it.
+    """Give the fields of a write with the currency of its amounts: the one that they name, else that of the settings.
 
-    An org that was seen to have several takes the user's own for what names none, so that nothing is left out there,
-    whatever the settings say. Raises `FixData` as `no-currency` for amounts whose currency nobody names, and as
-    `wrong-currency` for another one than the org's.
+    The calls leave it out where the org has no field for it, see `currency_writes`. Raises `FixData` as `no-currency`
+    for amounts whose currency nobody names, and as `wrong-currency` for another one than that of the settings.
     """
     named = fields.get(CURRENCY)
     own = settings.currency
@@ -96,9 +95,11 @@ def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, A
             currency=str(named)[:40],
             expected=own,
         )
-    if own and not settings.learned.several:
-        return {name: value for name, value in fields.items() if name != CURRENCY}
-    if not named and object not in _LINES and has_amounts(settings, object, fields):
+    alone = object not in _LINES and has_amounts(settings, object, fields)
+    if own:
+        others = {name: value for name, value in fields.items() if name != CURRENCY}
+        return {**others, CURRENCY: own} if named or alone else others
+    if not named and alone:
         raise FixData(
             f"An amount is written with its currency: name it as `{CURRENCY}` among the fields. {_ADVICE}",
             code="no-currency",

@@ -15,6 +15,8 @@ from hub.sdk.values import Response
 
 #: Parts of a record that are told in fields of their own too.
 _BESIDE = "attributes"
+#: What an address consists of; any of it may be gone.
+_PARTS = ("Street", "City", "PostalCode", "State", "Country")
 
 
 def plain(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def plain(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_whole(name: str, record: Mapping[str, Any]) -> bool:
     """Tell whether a field is an address as a whole, which is null where no part of it is there."""
-    return name.endswith("Address") and f"{name.removesuffix('Address')}Street" in record
+    return name.endswith("Address") and any(f"{name.removesuffix('Address')}{part}" in record for part in _PARTS)
 
 
 def record_of(response: Response) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors.salesforce import csv_files
+from connectors.salesforce import csv_files, currency_writes
+from connectors.salesforce.amounts import CURRENCY, amounts_of
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import following, reading, record_id, settings_of, writing
 from connectors.salesforce.failures import kebab
@@ -24,7 +26,7 @@ from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
 from hub.sdk.by_content import ByContent, Sought
-from hub.sdk.calls import Calls, Course
+from hub.sdk.calls import Calls, Course, carried
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import dumps, loads
@@ -69,6 +71,11 @@ def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey)
         "columnDelimiter": "COMMA",
     }
     asked = writing(settings, "POST", "jobs", "ingest", body=job)
+    return _with_table(replace(asked, headers={**asked.headers, _EFFECT: key}), asked.body, content)
+
+
+def _with_table(request: Request, job: bytes, content: bytes) -> Request:
+    """Form the request that makes a job together with its table."""
     parts = (
         b'--%s\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name="job"\r\n\r\n%s\r\n'
         b"--%s\r\nContent-Type: text/csv; charset=UTF-8\r\n"
@@ -76,20 +83,23 @@ def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey)
     )
     # Made of the table, so that nothing in it can be taken for its end.
     boundary = hashlib.sha256(content).hexdigest().encode()
-    return Request(
-        method="POST",
-        url=asked.url,
-        headers={**asked.headers, "content-type": f"multipart/form-data; boundary={boundary.decode()}", _EFFECT: key},
-        body=parts % (boundary, asked.body, boundary, content, boundary),
-    )
+    headers = {**request.headers, "content-type": f"multipart/form-data; boundary={boundary.decode()}"}
+    return replace(request, headers=headers, body=parts % (boundary, job, boundary, content, boundary))
 
 
 def calls(settings: SalesforceSettings, request: Request) -> Calls:
     """Go through the calls that a job takes: one for a small table, three for a large one.
 
-    A job that was made and not filled writes nothing, and Salesforce drops it in time.
+    Whether the org has a field for the currency is asked first, where the settings say that it has one alone: a job
+    does not refuse the field before it is at work. A job that was made and not filled writes nothing, and Salesforce
+    drops it in time.
     """
     job, content = _parts(request)
+    names, rows = csv_files.of_text(content.decode())
+    object = str(loads(job)["object"])
+    if settings.currency and CURRENCY in names and not (yield from currency_writes.has_several(settings, object)):
+        content = csv_files.without(CURRENCY, names, rows)
+        request = _with_table(request, job, content)
     if len(content) <= AT_ONCE:
         return (yield request)
     made = yield writing(settings, "POST", "jobs", "ingest", body=loads(job))
@@ -119,7 +129,8 @@ def find(settings: SalesforceSettings, request: Request, sought: Sought) -> Cour
     job, content = _parts(request)
     wanted = loads(job)
     names, rows = csv_files.of_text(content.decode())
-    ours = _content(names, rows)
+    # An org with one currency was given the table without it.
+    ours = (_content(names, rows), _content(*csv_files.of_text(csv_files.without(CURRENCY, names, rows).decode())))
     taken = {str(output["id"])[:15] for output in sought.taken}
     for id in (yield from _alike(settings, wanted, sought.since)):
         if id[:15] in taken:
@@ -138,7 +149,7 @@ def find(settings: SalesforceSettings, request: Request, sought: Sought) -> Cour
         theirs: Counter[frozenset[tuple[str, str]]] = Counter()
         for below in ("successfulResults", "failedResults", "unprocessedrecords"):
             theirs.update(_content(*csv_files.read((yield _table(settings, id, below)))))
-        if theirs == ours:
+        if theirs in ours:
             return {"id": id}
     return None
 
@@ -207,12 +218,13 @@ async def read(session: Session, wanted: Record) -> Record:
             processed=job.get("numberRecordsProcessed", 0),
         )
     key = str(job.get("externalIdFieldName") or "Id")
-    done = await _rows(session, id, "successfulResults", key)
-    failed = await _rows(session, id, "failedResults", key)
-    left = [] if job["state"] == "JobComplete" else await _rows(session, id, "unprocessedrecords", key)
+    names, done = await _rows(session, id, "successfulResults", key)
+    _, failed = await _rows(session, id, "failedResults", key)
+    _, left = ([], []) if job["state"] == "JobComplete" else await _rows(session, id, "unprocessedrecords", key)
     processed, refused = job.get("numberRecordsProcessed"), job.get("numberRecordsFailed")
     if job["state"] == "JobComplete" and (processed, refused) != (len(done) + len(failed), len(failed)):
         raise OutcomeUnknown("The job's results are not whole.", code="unreadable-answer", job=id)
+    await _assert_in_its_currency(session, job, names)
     found: dict[str, Any] = {
         "id": job["id"],
         "state": job["state"],
@@ -227,9 +239,23 @@ async def read(session: Session, wanted: Record) -> Record:
     return found
 
 
-async def _rows(session: Session, id: str, below: str, key: str) -> list[dict[str, str]]:
+async def _assert_in_its_currency(session: Session, job: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Assert that the org had one currency until a job that named none had ended; raises `FixData` as `no-currency`."""
+    settings, object = settings_of(session), str(job.get("object"))
+    if not settings.currency or CURRENCY in names or amounts_of(settings, object).isdisjoint(names):
+        return
+    if await carried(currency_writes.has_several(settings, object), session.send):
+        raise FixData(
+            "The org has begun to have several currencies since the job was made, which named none: what it made may "
+            "be in that of the user. Order the job once more.",
+            code="no-currency",
+            job=job["id"],
+        )
+
+
+async def _rows(session: Session, id: str, below: str, key: str) -> tuple[list[str], list[dict[str, str]]]:
     names, rows = csv_files.read(await session.send(_table(settings_of(session), id, below)))
-    return [_row(names, row, key) for row in rows]
+    return names, [_row(names, row, key) for row in rows]
 
 
 def _row(names: Sequence[str], row: Sequence[str], key: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -27,10 +27,20 @@ def table(rows: Sequence[Mapping[str, Any]], first: str) -> bytes:
     """
     cells = [_cells(row) for row in rows]
     names = [first, *sorted({name for row in cells for name in row} - {first})]
+    return _text(names, ([row.get(name, "") for name in names] for row in cells))
+
+
+def without(name: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Write a table anew without one of its columns."""
+    kept = [place for place, other in enumerate(names) if other != name]
+    return _text([names[place] for place in kept], ([row[place] for place in kept] for row in rows))
+
+
+def _text(names: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([row.get(name, "") for name in names] for row in cells)
+    writer.writerows(rows)
     return out.getvalue().encode()
 
 

@@ -39,7 +39,7 @@ def _name(kind: Kind) -> str:
 
 def _partial(document: JsonSchema, kind: Kind) -> JsonSchema:
     lists = {of.relation for of in kind.lines} | {"Orders"}
-    kept = {name: value for name, value in document.items() if name not in ("required", "x-answered")}
+    kept = {name: value for name, value in document.items() if name not in ("required", "x-answered", "x-shown")}
     fields = {name: field for name, field in document["properties"].items() if name not in lists}
     title = f"{document['title']} in an outbound message"
     return {**kept, "title": title, "properties": fields, "required": ["Id"]}

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.salesforce import currency_writes
+from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.answers import first_refusal, is_id, moment, plain, results_of, rows_of
 from connectors.salesforce.client import api_name, path, writing
 from connectors.salesforce.failures import understood
@@ -20,7 +22,7 @@ from connectors.salesforce.row_results import FAILED, ROWS, UNPROCESSED, joined,
 from connectors.salesforce.row_results import written as row_written
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select, text
-from connectors.salesforce.standing import digest, shown_as, shows
+from connectors.salesforce.standing import digest, named_by, shown_as, shows
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
@@ -90,9 +92,11 @@ def _is_about_all(request: Request, output: Record) -> bool:
 def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
     object, field = request.url.split("?")[0].split("/")[-2:]
     written = _rows(request)
-    names = sorted({shown_as(name, value) for row in written for name, value in row.items()} - {"Id", field})
+    names = {shown_as(name, value) for row in written for name, value in row.items()} - {"Id", field}
+    # An org with one currency refuses to be asked for it.
+    names -= {CURRENCY} if settings.currency else set()
     values = ", ".join(text(str(row[field])) for row in written)
-    columns = ["Id", "SystemModstamp", field, *names]
+    columns = ["Id", "SystemModstamp", field, *sorted(names)]
     return asked(settings, select(columns, api_name(object), where=f"{field} IN ({values})", order="Id"))
 
 
@@ -249,11 +253,9 @@ def _within_any(request: Request, response: Response) -> str:
     shown, parts = _shown(response), loads(request.body)["compositeRequest"]
     if len(shown) != len(parts):
         raise OutcomeUnknown("The answer shows other records.", code="unreadable-answer")
-    found = []
-    for record, part in zip(shown, parts, strict=True):
-        names = {shown_as(name, value) for name, value in part["body"].items()}
-        found.append(None if record is None else {name: record.get(name) for name in sorted(names)})
-    return _version(found)
+    return _version(
+        [None if record is None else named_by(record, part["body"]) for record, part in zip(shown, parts, strict=True)]
+    )
 
 
 def _shown(response: Response) -> list[dict[str, Any] | None]:
@@ -345,6 +347,7 @@ UPSERTS = WriteOperation(
     result=_upserted,
     about=_is_about_all,
     beside=_upserted_as_sent,
+    calls=currency_writes.calls,
     guard=ReadBefore(
         look=Look(
             current=_current_of_one,
@@ -380,6 +383,7 @@ WRITES = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_writes,
     result=_written,
+    calls=currency_writes.calls,
     guard=ReadBefore(
         look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any)
     ),

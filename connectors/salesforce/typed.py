@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.salesforce import reads
+from connectors.salesforce import currency_writes, reads
 from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.answers import written
 from connectors.salesforce.client import record_id, settings_of
@@ -110,6 +110,7 @@ ACCOUNT = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_account,
     result=written,
+    calls=currency_writes.calls,
     guard=GUARD,
 )
 INVOICE_STATUS = WriteOperation(
@@ -136,6 +137,7 @@ INVOICE_STATUS = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_invoice,
     result=written,
+    calls=currency_writes.calls,
     guard=GUARD,
 )
 _TEXT = {"type": ["string", "null"]}

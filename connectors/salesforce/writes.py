@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.salesforce import currency_writes
 from connectors.salesforce.amounts import written_in
 from connectors.salesforce.answers import changed, is_id, written
 from connectors.salesforce.client import api_name, path, record_id, writing
@@ -156,6 +157,7 @@ UPSERT = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_upsert,
     result=written,
+    calls=currency_writes.calls,
     guard=GUARD,
 )
 CREATE = WriteOperation(
@@ -171,6 +173,7 @@ CREATE = WriteOperation(
     idempotency=Idempotency.NATIVE,
     request=_create,
     result=_made,
+    calls=currency_writes.calls,
     # The mark stays as long as the record.
     remembers=_FOR_EVER,
     bulk=Bulk(size=MOST_GRAPHS, request=_creates, results=_created),
@@ -188,6 +191,7 @@ UPDATE = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_update,
     result=changed,
+    calls=currency_writes.calls,
     guard=GUARD_BY_ID,
 )
 DELETE = WriteOperation(

@@ -218,7 +218,9 @@ class Batches:
 
         request = outcomes.recorded_request(batch)
         announced = Announced(at=at, anew=announce)
-        sent = await self._exchanges.send(self._account, alone(request), self._bulk.results, announced)
+        calls = self._operation.calls
+        course = alone(request) if calls is None else calls(self._account.settings, request)
+        sent = await self._exchanges.send(self._account, course, self._bulk.results, announced)
         made = Made(whole=sent.error)
         made.ends = self._whole(rows, sent, doubtful) if sent.error else self._each(batch, rows, sent, doubtful)
         self._record(rows, sent, made)
@@ -233,8 +235,10 @@ class Batches:
         return {EffectKey(key): self._refused(sent.error, sent, first=key not in doubtful) for key in rows}
 
     def _refused(self, error: HubError, sent: Sent, *, first: bool) -> Ended:
+        # Who has begun with some of the items leaves all of them open.
+        begun = error.begun
         error = guards.as_refused(self._operation, error)
-        state = outcomes.state_after(error, sent.answered, first=first)
+        state = EffectState.UNKNOWN if begun else outcomes.state_after(error, sent.answered, first=first)
         if state is EffectState.UNKNOWN and isinstance(error, outcomes.REFUSALS):
             error = outcomes.left_open(error) if error.code == NEWER else outcomes.in_doubt(error)
         return Ended(state=state, error=outcomes.as_it_stands(error, state))

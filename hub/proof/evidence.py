@@ -189,6 +189,8 @@ class Effect:
     #: The hash of the request's body, and the key of the write that it takes back.
     sha256: str = ""
     undoes: str = ""
+    #: The hash of the body without the currency, as a CRM with one currency is given it.
+    without_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

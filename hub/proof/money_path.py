@@ -126,7 +126,8 @@ def _meant(hub: HubRecords) -> dict[str, str]:
     """Give what each recorded body was meant for, by its hash; a body of several things tells nothing."""
     found: dict[str, set[str]] = defaultdict(set)
     for effect in hub.effects:
-        found[effect.sha256].add(f"{effect.business_key} {effect.undoes}".strip())
+        for body in (effect.sha256, effect.without_currency):
+            found[body].add(f"{effect.business_key} {effect.undoes}".strip())
     return {body: next(iter(things)) for body, things in found.items() if body and len(things) == 1}
 
 

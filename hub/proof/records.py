@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 import tempfile
@@ -160,9 +161,11 @@ def event_names(connection: Records) -> frozenset[str]:
     return frozenset(name for (name,) in rows)
 
 
+#: A CRM that has one currency has no field for it, and the calls of a write leave it out.
+_CURRENCY = "CurrencyIsoCode"
 _EFFECTS = (
     "SELECT key, business_key, state, run_id, connection, operation, output, approvals, created_at,"
-    " body_hash, batch, undoes FROM effects"
+    " body_hash, batch, undoes, body FROM effects"
 )
 
 
@@ -181,8 +184,17 @@ def _effect(row: tuple[Any, ...], names: Names) -> Effect:
         intended=[row[8] / _SECOND],
         # What went out together with others has no body of its own.
         sha256="" if row[10] else row[9],
+        without_currency="" if row[10] else _without_currency(bytes(row[12] or b"")),
         undoes=row[11] or "",
     )
+
+
+def _without_currency(body: bytes) -> str:
+    """Give the hash of a body as an org with one currency is given it; nothing where it names none."""
+    if _CURRENCY.encode() not in body or not body.startswith(b"{"):
+        return ""
+    told = {name: value for name, value in exact_json.loads(body).items() if name != _CURRENCY}
+    return hashlib.sha256(exact_json.canonical(told)).hexdigest()
 
 
 def _approvals(connection: Records) -> Iterator[Approval]:

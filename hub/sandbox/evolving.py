@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from hub.sandbox.exact_json import dumps, loads
-from hub.sandbox.spoilt import with_body
+from hub.sandbox.spoilt import body_of, with_body
 
 _KEYS = frozenset({"path", "set", "drop", "as_text"})
 
@@ -49,10 +49,10 @@ def read_changes(entries: Any) -> list[Change]:
 def evolved(changes: Sequence[Change], request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
     """Give an answer as the vendor gives it since it has changed; refusals, and what is no JSON, stay as they are."""
     struck = [change for change in changes if change.path.search(request.path_qs)]
-    if not struck or answer.status >= 400 or not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
+    if not struck or answer.status >= 400:
         return answer
     try:
-        value = loads(answer.body)
+        value = loads(body_of(answer))
     except ValueError:
         return answer
     for change in struck:

@@ -47,10 +47,7 @@ async def spoil(
 
     `names` are fields that say which thing an answer is about, beside the usual ones.
     """
-    body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
-    if answer.headers.get("Content-Encoding") == "gzip":
-        # What a vendor has packed goes out unpacked: it is the answer that is spoilt, not its packing.
-        body = gzip.decompress(body)
+    body = body_of(answer)
     if kind in _CHANGES:
         known = _NAMES | names
         value, envelope = _opened(_json(body))
@@ -73,6 +70,12 @@ async def spoil(
         spoilt.headers["X-Trace"] = "x" * 200_000
         return spoilt
     return await _SENDING[kind](request, answer, body)
+
+
+def body_of(answer: web.StreamResponse) -> bytes:
+    """Give what an answer says, unpacked: what is changed in it is the answer, and not its packing."""
+    body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+    return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
 
 
 def with_body(answer: web.StreamResponse, body: bytes) -> web.Response:

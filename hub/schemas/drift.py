@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from hub.model.kinds import Kind, kind_of
@@ -52,6 +53,8 @@ class Finding:
 
 
 _DOT = "."
+#: Ends the path of a field that a vendor shows in every record, although nobody is known to need it.
+_SHOWN = "?"
 _ANY = _DOT + ANY_NAME
 
 CompiledDrift = Callable[[Any], list[Finding]]
@@ -103,12 +106,29 @@ def compile_drift(document: Any) -> CompiledDrift:
 
 
 def missing(payload: Any, paths: Iterable[str]) -> list[Finding]:
-    """Give those of these fields that are not there (`lines[].segment`) although what they belong to is."""
-    return [
-        Finding(kind=DriftKind.MISSING_FIELD, path=path, detail="expected", example=None)
-        for path in paths
-        if any(path.rpartition(_DOT)[2] not in holder for holder in _holders(payload, path.split(_DOT)[:-1]))
-    ]
+    """Give those of these fields that are not there (`lines[].segment`) although what they belong to is.
+
+    One whose path ends in `?` is merely `shown` by the vendor: nobody is known to need it. As many are told as of any
+    other kind of finding.
+    """
+    found: dict[str, Finding] = {}
+    for place, wanted in _by_place(tuple(paths)):
+        for holder in _holders(payload, place):
+            found |= {one.path: one for name, one in wanted.items() if name not in holder and one.path not in found}
+    # What is needed comes first, and what is merely shown is told as far as there is room.
+    return sorted(found.values(), key=lambda one: one.detail)[:MOST_FINDINGS]
+
+
+@lru_cache(256)
+def _by_place(paths: tuple[str, ...]) -> Sequence[tuple[Sequence[str], Mapping[str, Finding]]]:
+    """Give what is said of each of these fields where it is not there, by the steps to what it belongs to."""
+    found: dict[tuple[str, ...], dict[str, Finding]] = {}
+    for given in paths:
+        path, detail = given.removesuffix(_SHOWN), "shown" if given.endswith(_SHOWN) else "expected"
+        *steps, name = path.split(_DOT)
+        finding = Finding(kind=DriftKind.MISSING_FIELD, path=path, detail=detail, example=None)
+        found.setdefault(tuple(steps), {})[name] = finding
+    return tuple(found.items())
 
 
 def _holders(payload: Any, steps: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -108,7 +108,8 @@ class WriteOperation:
     - `remembers` is for how many seconds the vendor surely keeps an idempotency key (`native` only); a write of unknown
       outcome that is older goes to a person, because the vendor would take it for a new one.
     - `calls(settings, request)` is given where the vendor needs several calls for the one write: it goes through them,
-      all made of the recorded request, and returns the answer that `result` reads (`native` only, see `hub.sdk.calls`).
+      all made of the recorded request, and returns the answer that `result` reads (`native` and `upsert`, see
+      `hub.sdk.calls`).
     - `undo` names the operation that takes this one back. Unless a flow says otherwise, it gets those fields of this
       one's output that its own input names.
     - `erases` says that the operation deletes something. Such a one takes nothing back: books are corrected by a
@@ -150,8 +151,8 @@ class WriteOperation:
             raise ValueError(f"{self.name}: a probe operation needs `look` and `found`")
         if self.look is not None and self.idempotency not in (Idempotency.PROBE, Idempotency.NATIVE):
             raise ValueError(f"{self.name}: only a probe or native operation is looked up by its key")
-        if self.calls is not None and (self.idempotency is not Idempotency.NATIVE or self.bulk is not None):
-            raise ValueError(f"{self.name}: only a native operation for one item may take several calls")
+        if self.calls is not None and self.idempotency not in (Idempotency.NATIVE, Idempotency.UPSERT):
+            raise ValueError(f"{self.name}: only a native operation or an upsert may take several calls")
         if self.find is not None and (self.idempotency is not Idempotency.NATIVE or self.look is not None or self.bulk):
             raise ValueError(f"{self.name}: `find` is for a native operation for one item, in the place of `look`")
         if self.by_content is not None and (
@@ -331,7 +332,8 @@ class Connector:
     - `ping` is a read that shows whether credentials and host work; it may give what the vendor calls the account.
     - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
     - `expects(settings)` gives, by schema, the paths (`lines[].segment`) of fields that a connection's settings say its
-      records have, beside what the schema itself says: one that is not there is a missing field.
+      records have, beside what the schema itself says: one that is not there is a missing field. With a `?` at its
+      end a path names one that the vendor shows in every record and nobody is known to need.
     - `schemas` maps `name@version` to JSON Schema.
     - `embedded` is how a connector without a network answers by itself.
     """

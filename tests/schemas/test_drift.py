@@ -257,3 +257,10 @@ def test_a_field_that_is_expected_is_missed_where_what_it_belongs_to_is_there(pa
     assert [(one.kind, one.path, one.detail) for one in found] == [
         (DriftKind.MISSING_FIELD, path, "expected") for path in gone
     ]
+
+
+def test_a_field_that_is_merely_shown_is_told_as_that() -> None:
+    found = missing({"lines": [{"b": 1}, {}]}, ("a?", "lines[].b?", "lines[].c"))
+    expected = [("lines[].c", "expected"), ("a", "shown"), ("lines[].b", "shown")]
+    assert [(one.path, one.detail) for one in found] == expected
+    assert len(missing({}, [f"f{number}?" for number in range(2 * MOST_FINDINGS)])) == MOST_FINDINGS

@@ -16,6 +16,8 @@ DECIMALS = frozenset({"currency", "double", "percent"})
 TEXTS = frozenset({"string", "textarea", "phone", "url", "email", "picklist", "multipicklist", "combobox"})
 TYPES = TEXTS | DECIMALS | {"id", "reference", "int", "boolean", "date", "datetime", "address"}
 _LENGTHS = {"phone": 40, "url": 255, "email": 80, "picklist": 255, "multipicklist": 4099, "string": 255, "id": 18}
+#: Parts of an address, which are fields of their own.
+_OF_ADDRESSES = ("Street", "City", "State", "PostalCode", "Country")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +318,17 @@ class Schema:
         found = kind.field(field)
         if found is None:
             raise ValueError(f"{name} has no field {field}.")
-        self._put(replace(kind, fields={key: one for key, one in kind.fields.items() if one is not found}), now)
+        kept = [one for one in kind.fields.values() if one is not found]
+        # An address is there as long as any part of it is.
+        gone = [
+            one.name
+            for one in kept
+            if one.type == "address"
+            and not any(
+                one.name.removesuffix("Address") + part in (other.name for other in kept) for part in _OF_ADDRESSES
+            )
+        ]
+        self._put(replace(kind, fields={one.name.lower(): one for one in kept if one.name not in gone}), now)
         return found
 
     def put_choices(self, name: str, field: str, values: Sequence[Any], *, now: int) -> None:
