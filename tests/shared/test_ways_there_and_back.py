@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.store.deliveries import AcceptDelivery, Unrouted
@@ -15,7 +17,7 @@ def delivery(first: int, count: int) -> AcceptDelivery:
     """Give a delivery that no flow wants."""
     numbers = range(first, first + count)
     common = {"environment": "test", "connection": "usage", "received_at": 1, "via": "api", "state": "unrouted"}
-    columns = {
+    columns: dict[str, list[Any]] = {
         "id": [f"event_{number:06}" for number in numbers],
         "external_id": [f"meter {number}" for number in numbers],
         "type": ["sent.usage.recorded"] * count,
