@@ -12,8 +12,8 @@ _YOUNGEST = 20_000
 #: these the error: where much fails, such rings must not gather to hundreds of megabytes.
 _OLDER, _OLDEST = 10, 5
 #: Seconds that a thread computes while another one waits for its turn. The committing thread comes back from a server
-#: a dozen times for each group; at the interpreter's 5 ms it waits longer for a busy door than for the server, which
-#: has nothing to do meanwhile.
+#: some times for each group; at the interpreter's 5 ms it waits longer for a busy door than for the server, which has
+#: nothing to do meanwhile.
 _TURN = 0.0005
 
 

@@ -48,7 +48,7 @@ class ChainWriter:
 
     def __init__(self, head: ChainHead) -> None:
         """Continue after this head."""
-        self._head = head
+        self.head = head
 
     @classmethod
     def load(cls, connection: Connection, log: str) -> Self:
@@ -61,9 +61,17 @@ class ChainWriter:
 
     def append(self, connection: Connection, notes: Sequence[Note], now: int) -> ChainWriter:
         """Write the notes as entries, and the log's new end."""
+        after = self.entered(connection, notes, now)
+        if notes:
+            head = after.head
+            _MOVE_HEAD(connection, log=head.log, size=head.size, chain_hash=head.chain)
+        return after
+
+    def entered(self, connection: Connection, notes: Sequence[Note], now: int) -> ChainWriter:
+        """Write the notes as entries, and leave the log's new end to the caller, who writes it with the commit."""
         if not notes:
             return self
-        log, sequence, chain, at = self._head.log, self._head.size, self._head.chain, shown(of_micros(now))
+        log, sequence, chain, at = self.head.log, self.head.size, self.head.chain, shown(of_micros(now))
         rows = []
         for note in notes:
             sequence += 1
@@ -80,7 +88,6 @@ class ChainWriter:
                 }
             )
         statements.insert(connection, audit, rows)
-        _MOVE_HEAD(connection, log=log, size=sequence, chain_hash=chain)
         return ChainWriter(ChainHead(log=log, size=sequence, chain=chain))
 
 

@@ -10,16 +10,28 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
 from typing import Any, Self
 
+from sqlalchemy import bindparam, func, update
+
 from hub.audit.kinds import AuditKind
 from hub.errors import HubError
 from hub.model.event import EventState, Via
 from hub.store import statements
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
-from hub.store.events import Accept, Acceptance, Name, accepted, known_of, notes_of, tell_about
+from hub.store.events import (
+    ANYBODY_WAITS,
+    OF_CONNECTION,
+    Accept,
+    Acceptance,
+    Name,
+    accepted,
+    known_of,
+    notes_of,
+    tell_about,
+)
 from hub.store.outbox import tell_events
-from hub.store.statements import Lines, lines_of
-from hub.store.tables import events
+from hub.store.statements import Formed, Lines, among, lines_of, names_of
+from hub.store.tables import counters, event_names, events
 
 Told = list[Acceptance | HubError]
 
@@ -98,6 +110,8 @@ class AcceptDelivery(Write):
     @classmethod
     def apply(cls, batch: Sequence[AcceptDelivery], transaction: Transaction) -> list[Told]:
         """Write all deliveries together: first those that can go as columns, then each event of the others."""
+        if _written_at_once(batch, transaction):
+            return [[Acceptance.NEW] * len(delivery.unrouted.ids) for delivery in batch if delivery.unrouted]
         of_each = [_ids(delivery) for delivery in batch]
         known = _known(of_each, transaction)
         taken: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -113,7 +127,8 @@ class AcceptDelivery(Write):
             for home, ids in homes.items():
                 taken[home] |= ids
         if new:
-            _write(transaction, list(new.values()))
+            count = sum(len(unrouted.ids) for _, unrouted in new.values())
+            _write(transaction, list(new.values()), transaction.next_values("event", count))
             if len(new) == len(batch):
                 return [[Acceptance.NEW] * len(unrouted.ids) for _, unrouted in new.values()]
             known |= {
@@ -149,10 +164,48 @@ def _known(of_each: Iterable[Mapping[tuple[str, str], set[str]]], transaction: T
     return found
 
 
-def _write(transaction: Transaction, new: Sequence[tuple[AcceptDelivery, Unrouted]]) -> None:
+def _written_at_once(batch: Sequence[AcceptDelivery], transaction: Transaction) -> bool:
+    """Write deliveries of one connection if they have columns, and all of it is new, as what is sent mostly is."""
+    new = [(delivery, delivery.unrouted) for delivery in batch if delivery.unrouted is not None]
+    if len(new) < len(batch) or any(unrouted.home != new[0][1].home for _, unrouted in new):
+        return False
+    ids = set(chain.from_iterable(unrouted.ids for _, unrouted in new))
+    count = sum(len(unrouted.ids) for _, unrouted in new)
+    # A name with a NUL is asked for by itself.
+    if len(ids) < count or "\0" in "".join(ids):
+        return False
+    environment, connection = new[0][1].home
+    given = {"of_environment": environment, "of_connection": connection, "ids": names_of(ids), "more": count}
+    found = _PLACES_IF_NEW.rows(transaction.connection, **given)
+    for row in found:
+        last = row["value"]
+        _write(transaction, new, range(last - count + 1, last + 1), anybody=bool(row["anybody"]))
+    return bool(found)
+
+
+#: Takes places in the order unless one of these is stored, and tells whether anybody waits, in one way there and back.
+#: What is stored is counted: a server that has to find only one may go through the whole table for it.
+_PLACES_IF_NEW = Formed(
+    update(counters)
+    .where(
+        counters.c.name == "event",
+        OF_CONNECTION.with_only_columns(func.count()).where(among(event_names.c.external_id, "ids")).scalar_subquery()
+        == 0,
+    )
+    .values(value=counters.c.value + bindparam("more"))
+    .returning(counters.c.value, ANYBODY_WAITS.label("anybody"))
+)
+
+
+def _write(
+    transaction: Transaction,
+    new: Sequence[tuple[AcceptDelivery, Unrouted]],
+    places: range,
+    *,
+    anybody: bool | None = None,
+) -> None:
     """Write deliveries of which every event is new, as one set of columns, and tell the audit and whoever waits."""
     some = [unrouted for _, unrouted in new]
-    places = transaction.next_values("event", sum(len(each.ids) for each in some))
     lines = [each.lines for each in some if each.lines is not None]
     if len(lines) == len(some):
         statements.insert_lines(transaction.connection, events, lines, number="position", values=places)
@@ -166,7 +219,7 @@ def _write(transaction: Transaction, new: Sequence[tuple[AcceptDelivery, Unroute
         transaction.entries.append(_entry(delivery, count=count, position=places[at], content=unrouted.named()))
         at += count
     about = (zip(repeat(each.home[0]), each.columns["type"], each.columns["subject"], strict=False) for each in some)
-    tell_about(transaction, chain.from_iterable(about))
+    tell_about(transaction, chain.from_iterable(about), anybody=anybody)
     tell_events(transaction, chain.from_iterable(each.rows() for each in some))
 
 

@@ -186,21 +186,21 @@ def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
         tell_about(transaction, ((each["environment"], each["type"], each["subject"]) for each in some))
 
 
-def tell_about(transaction: Transaction, told: Iterable[tuple[str, str, str]]) -> None:
-    """Let runs go on by the environments, types and subjects of events, which are not read while nobody waits."""
-    if _ANYBODY.scalar(transaction.connection):
+def tell_about(transaction: Transaction, told: Iterable[tuple[str, str, str]], *, anybody: bool | None = None) -> None:
+    """Let runs go on by the environments, types and subjects of events, which are not read while nobody waits.
+
+    `anybody` says whether somebody does, from a caller who has asked already.
+    """
+    if _ANYBODY.scalar(transaction.connection) if anybody is None else anybody:
         wake(transaction, sorted({topic(environment=here, type=kind, subject=about) for here, kind, about in told}))
 
 
 #: What lies in the index of waits between the word and the next one is what waits for events.
-_ANYBODY = Formed(
-    select(
-        or_(
-            exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"),
-            exists().where(awaited.c.topic >= "event:", awaited.c.topic < "event;"),
-        )
-    )
+ANYBODY_WAITS = or_(
+    exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"),
+    exists().where(awaited.c.topic >= "event:", awaited.c.topic < "event;"),
 )
+_ANYBODY = Formed(select(ANYBODY_WAITS))
 
 
 def _count(connection: Connection, repeated: Mapping[Name, int]) -> None:
@@ -253,11 +253,11 @@ def known_of(connection: Connection, environment: str, name: str, ids: set[str])
     return {(environment, name, row["external_id"]): row["body_hash"] for row in rows}
 
 
-_OF_CONNECTION = select(event_names.c.external_id, event_names.c.body_hash).where(
+OF_CONNECTION = select(event_names.c.external_id, event_names.c.body_hash).where(
     event_names.c.environment == bindparam("of_environment"), event_names.c.connection == bindparam("of_connection")
 )
-_KNOWN = Formed(_OF_CONNECTION.where(among(event_names.c.external_id, "ids")))
-_KNOWN_ALONE = Formed(_OF_CONNECTION.where(event_names.c.external_id == bindparam("id")))
+_KNOWN = Formed(OF_CONNECTION.where(among(event_names.c.external_id, "ids")))
+_KNOWN_ALONE = Formed(OF_CONNECTION.where(event_names.c.external_id == bindparam("id")))
 
 
 def kept_beside(external_id: str, content: str) -> str:

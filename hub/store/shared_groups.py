@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
-from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, literal_column, select, text
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -26,6 +26,7 @@ from hub.store import chains
 from hub.store.audit import ChainWriter
 from hub.store.groups import ROOM_SECONDS, Groups, TooLong, applied, tell
 from hub.store.process_tables import CLOCK, committers
+from hub.store.statements import script
 from hub.store.writes import MustBeAlone, Pending, Settled, Transaction
 
 log = structlog.get_logger(__name__)
@@ -49,13 +50,16 @@ _FULL = "53100"
 #: What passes: a server that ends, starts, takes no more connections, is short of memory, or is the standby just now.
 _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05", "53200", "53300", "58000", "58030", "25006"})
 
+#: How a group begins, and how it ends: each in one way there and back.
 _ENTERING = """
-WITH alone AS MATERIALIZED (SELECT {take}(CAST(:lock AS bigint)))
-UPDATE committers SET number = CAST(:number AS bigint), at = {now}
-FROM alone WHERE id = :id AND number = CAST(:number AS bigint) - 1 RETURNING at, chain
+BEGIN;
+WITH alone AS MATERIALIZED (SELECT {take}({lock}))
+UPDATE committers SET number = {{number}}, at = {now}
+FROM alone WHERE id = {{id}} AND number = {{number}} - 1 RETURNING at, chain
 """
-_ENTER = text(_ENTERING.format(take="pg_advisory_xact_lock", now=CLOCK))
-_ENTER_BESIDE = text(_ENTERING.format(take="pg_advisory_xact_lock_shared", now=CLOCK))
+_ENTER = _ENTERING.format(take="pg_advisory_xact_lock", lock=LOCK, now=CLOCK)
+_ENTER_BESIDE = _ENTERING.format(take="pg_advisory_xact_lock_shared", lock=LOCK, now=CLOCK)
+_LEAVE = "UPDATE audit_heads SET size = {size}, chain_hash = '\\x{end}' WHERE chain = {log}; COMMIT"
 _BEGIN = (
     upserting(committers)
     .values(id=bindparam("id"), number=0, at=literal_column(CLOCK, BigInteger))
@@ -196,9 +200,12 @@ class SharedGroups(Groups):
                 self._take_chain(connection, now)
             transaction = Transaction(connection=connection, now=now, tells=self._tells, beside=beside)
             settled = applied(group, transaction)
-            chain = self._chain.append(connection, transaction.entries, transaction.now)
+            chain = self._chain.entered(connection, transaction.entries, transaction.now)
             tell(transaction)
             done = settled, chain
+            if chain is not self._chain:
+                end = {"size": chain.head.size, "end": chain.head.chain.hex(), "log": _quoted(chain.head.log)}
+                script(connection, _LEAVE.format(**end))
             begun.commit()
         except BaseException:
             if self._cut_off():
@@ -215,14 +222,17 @@ class SharedGroups(Groups):
     def _enter(self, connection: Connection, *, beside: bool) -> tuple[int, str | None]:
         """Take the lock, and the time after that; gives it with the audit log that is the committer's own."""
         assert self._number is not None
-        given = {"lock": LOCK, "number": self._number + 1, "id": self._name}
-        found = connection.execute(_ENTER_BESIDE if beside else _ENTER, given).one_or_none()
+        enter = _ENTER_BESIDE if beside else _ENTER
+        cursor = script(connection, enter.format(number=self._number + 1, id=_quoted(self._name)))
+        cursor.nextset()
+        found = cursor.fetchone()
         if found is None:
             raise _other_than_left(connection.execute(_NUMBER, {"of": self._name}).scalar(), self._number)
+        at, chain = found
         if self._ambient.hear is None:
-            return to_micros(self._ambient.now()), found.chain
-        self._ambient.hear(found.at)
-        return found.at, found.chain
+            return to_micros(self._ambient.now()), chain
+        self._ambient.hear(at)
+        return at, chain
 
     def _take_chain(self, connection: Connection, now: int) -> None:
         self._chain_name = None
@@ -245,6 +255,8 @@ class SharedGroups(Groups):
         try:
             self._open = self._engine.connect()
             self._raw = self._open.connection.driver_connection
+            # A group begins its transaction itself, in one way there and back with its entering.
+            self._raw.autocommit = True
         except SQLAlchemyError as error:
             self._let_go()
             self._away(error)
@@ -288,6 +300,11 @@ class SharedGroups(Groups):
             # It may be one of its members, with what it makes the database or this process do.
             raise TooLong(_reason(error)) from error
         raise DatabaseAway(after=_LONGEST, reason=_reason(error)) from error
+
+
+def _quoted(name: str) -> str:
+    """Give a name as it stands in the text of a statement, in which a backslash is one (`postgres.SESSION`)."""
+    return "'" + name.replace("'", "''") + "'"
 
 
 def _state(error: BaseException) -> str | None:

@@ -134,6 +134,20 @@ def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
     return cursor
 
 
+def script(connection: Connection, statements: str) -> Any:
+    """Have PostgreSQL execute several statements in one way there and back; raises what `execute` would.
+
+    That the protocol allows where values stand in their text. What fails keeps those behind it from being done. Gives
+    the driver's cursor, which has each one's answer.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statements, prepare=False)  # type: ignore[call-arg]
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _known(connection, statements, (), error) from error
+    return cursor
+
+
 def copy(connection: Connection, sql: str, given: Iterable[bytes]) -> None:
     """Have PostgreSQL's driver copy rows in, as `lines` gives them; raises what `execute` would.
 

@@ -32,6 +32,8 @@ class Way:
         self._closed = False
         self.refuses = False
         self.cut = 0
+        #: So often something was sent behind an answer, or first: each time somebody waits for the way there and back.
+        self.trips = 0
         #: Set while what comes is passed on.
         self._passes = threading.Event()
         self._passes.set()
@@ -90,6 +92,7 @@ class Way:
             threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
+        last = server
         with contextlib.suppress(OSError, ValueError):
             while True:
                 ready, _, _ = select.select([client, server], [], [])
@@ -105,6 +108,8 @@ class Way:
                         self.cut += 1
                         self._break(client, server, data, how)
                         return
+                    self.trips += each is client and last is server
+                    last = each
                     (server if each is client else client).sendall(data)
         _shut(client, server)
 
