@@ -92,6 +92,7 @@ class Asking:
             permits=self._permits(demand),
             in_flight=demand.in_flight,
             rate=round(self._conditions.meter.rate(now)),
+            took=self._conditions.meter.longest(now),
             told=self._conditions.told(),
         )
 

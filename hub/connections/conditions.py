@@ -244,6 +244,7 @@ class Conditions:
 
     def served(self, *, sent: int, now: int, in_flight: int) -> None:
         """Learn that the account served a request."""
+        self.meter.served(now)
         if self.breaker.served(now, sent):
             log.info("breaker.closed", budget=self.budget)
             self._tell(now, down_until=0, served_at=now)

@@ -12,9 +12,17 @@ ask for each would cost as much as the call. Who has more than its part gives ba
 waits.
 
 Everything is held on a lease. Who is silent for so long uses nothing any more, by its own reckoning, which began
-earlier. Its permits are free again when the lease is over and then so much time besides as its longest request may take
-(the connection's `timeout`, after which a request is given up): a request that it began in its last moment may be under
-way so long. Its places count from that end.
+earlier. But a request that it began in its last moment may be under way for longer, by up to the connection's
+`timeout`, after which it would have been given up. Its places count from that end: a rate stays exact.
+
+Its permits are free earlier, so that work goes on soon after a crash: when the lease is over and then twice the time
+that its longest request of late took, no less than a second and no more than the `timeout`. Each process tells that
+time: of the longest that ended within a minute or two, or the age of the oldest under way, so that a vendor that
+becomes slow is noticed before it answers; a request that was given up took as long as its `timeout`. Who has not been
+served of late cannot tell, and its permits are free after the `timeout`. All this is a guess. Where a request takes
+longer still, one more is in flight than the vendor allows; it refuses that one, which has done nothing and is sent
+again, and the account goes slower for a while, as after any refusal. Mostly there is more time than that: who was
+killed sent nothing in what was left of its lease, and only who is cut off goes on until its end.
 
 All of it is pure: a ledger, what a process asks, the time. An asking has a number, and the answer to the last one is
 kept, so that an answer that was lost is given again and nothing is given twice. Times are microseconds.
@@ -30,11 +38,14 @@ from typing import Any
 import msgspec
 
 MICROS = 1_000_000
-#: So long what was given may be used without asking again.
+#: So long what was given may be used without asking again, where nobody says otherwise.
 LEASE = 5 * MICROS
 #: Places are given that become free within this time from now, and so long work goes on while nobody can be asked. What
 #: becomes free so soon everybody has told of: the shortest window is a second, and all ask several times in it.
 HORIZON = 600_000
+#: So long, at the least, a request of who is gone is taken to keep its permit: quick ones may take many times as long
+#: as others, but hardly a second.
+_OUTLASTS = MICROS
 #: Who has asked within this time counts as one who shares.
 _RECENT = 1_300_000
 #: So long who holds one of too few permits keeps it while others wait for it: to hand one over takes a moment in which
@@ -80,7 +91,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `keeps` is, for each window, how many places it still holds: those in hand, and what is under way.
     - `in_hand` is how many places it has for use, and `places` how many it wants to have in hand.
     - `permits` is how many permits it keeps, and `wanted` how many it could use.
-    - `lasts` is how long its longest request may take; `rate` and `in_flight` are what it sends, for the others.
+    - `lasts` is how long its longest request may take, and `took` how long the longest of late took, or is under way by
+      now (0: nobody knows); `rate` and `in_flight` are what it sends, for the others.
     """
 
     number: int
@@ -96,6 +108,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     permits: int = 0
     wanted: int = 0
     lasts: int = 0
+    took: int = 0
     rate: int = 0
     in_flight: int = 0
     told: Told = Told()
@@ -111,10 +124,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `permits` is how many permits it has; it gives back what it can of those above `part`, for which others wait.
     - `again` is when to ask again for what was wanted and not given.
     - `parties` is how many share the account now, itself included, `rate` and `in_flight` what the others send.
+    - `lease` is for how long after the asking all this may be used.
     """
 
     number: int
     now: int
+    lease: int = LEASE
     lost: bool = False
     even: tuple[int, ...] = ()
     places: tuple[tuple[int, ...], ...] = ()
@@ -132,6 +147,7 @@ class Holder(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     until: int
     lasts: int = 0
+    took: int = 0
     number: int = 0
     answer: Answer | None = None
     held: dict[int, int] = {}
@@ -166,8 +182,8 @@ class Ledger(msgspec.Struct, kw_only=True, omit_defaults=True):
     news: News = msgspec.field(default_factory=News)
 
 
-def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
-    """Take what a process gives back, and give it what it may have; the ledger is changed.
+def exchange(ledger: Ledger, name: str, ask: Ask, now: int, *, lease: int = LEASE) -> Answer:
+    """Take what a process gives back, and give it what it may have for so long; the ledger is changed.
 
     A clock of the database that was put back stands still until it has caught up.
     """
@@ -180,11 +196,11 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
             return Answer(number=ask.number, now=now, lost=True, news=ledger.news)
         holder = ledger.holders[name] = Holder(until=now)
     elif holder.answer is not None and holder.number == ask.number:
-        holder.until = now + LEASE
+        holder.until, holder.took = now + holder.answer.lease, ask.took
         return msgspec.structs.replace(holder.answer, now=now)
     _bind(ledger, ask, now)
-    holder.until, holder.asked_at, holder.number = now + LEASE, now, ask.number
-    holder.lasts, holder.rate, holder.in_flight = ask.lasts, ask.rate, ask.in_flight
+    holder.until, holder.asked_at, holder.number = now + lease, now, ask.number
+    holder.lasts, holder.took, holder.rate, holder.in_flight = ask.lasts, ask.took, ask.rate, ask.in_flight
     _take_back(ledger, holder, ask, now)
     given, again = _give(ledger, holder, ask, now)
     _hear(ledger, name, ask.told, now)
@@ -193,6 +209,7 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
     answer = Answer(
         number=ask.number,
         now=now,
+        lease=lease,
         even=tuple(place.even for place in given),
         places=tuple(tuple(place.free[window] for place in given) for window in range(len(ask.windows))),
         permits=holder.permits,
@@ -233,10 +250,17 @@ def _bury(ledger: Ledger, now: int) -> None:
             if count:
                 insort(ledger.counted.setdefault(micros, []), (ends + micros, count))
         if holder.permits:
-            ledger.gone.append((ends, holder.permits))
+            ledger.gone.append((holder.until + _outlasts(holder), holder.permits))
     for micros, counted in ledger.counted.items():
         ledger.counted[micros] = [entry for entry in counted if entry[0] > now]
     ledger.gone = [entry for entry in ledger.gone if entry[0] > now]
+
+
+def _outlasts(holder: Holder) -> int:
+    """Give for how long its last request may keep a permit of who is gone, by how long its requests took of late."""
+    if not holder.took:
+        return holder.lasts
+    return min(holder.lasts, max(_OUTLASTS, 2 * holder.took))
 
 
 def _bind(ledger: Ledger, ask: Ask, now: int) -> None:
@@ -354,9 +378,11 @@ def _permit(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> int:
     """Give permits, or tell how many are the process's part; nothing is taken that it has not given back."""
     holder.permits, holder.wanted = min(ask.permits, holder.permits), ask.wanted
     asking = [other for other in ledger.holders.values() if other.wanted and other.asked_at >= now - _RECENT]
-    parts = parts_of([other.wanted for other in asking], ask.concurrency, _order(asking, ask.concurrency, now))
-    part = next((each for other, each in zip(asking, parts, strict=True) if other is holder), 0)
     held = sum(other.permits for other in ledger.holders.values()) + sum(number for _, number in ledger.gone)
+    # What is kept by who is silent, or gone, is not there to be divided yet: the others share the rest evenly.
+    whole = max(ask.concurrency - held + sum(other.permits for other in asking), 0)
+    parts = parts_of([other.wanted for other in asking], whole, _order(asking, whole, now))
+    part = next((each for other, each in zip(asking, parts, strict=True) if other is holder), 0)
     more = max(min(part - holder.permits, ask.concurrency - held), 0)
     if more:
         holder.turn = now

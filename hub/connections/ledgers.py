@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.connections.ledger import Answer, Ask, Ledger, exchange
+from hub.connections.ledger import LEASE, MICROS, Answer, Ask, Ledger, exchange
 from hub.errors import DatabaseAway
 from hub.store import ledgers
 
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that the end waits for what is on its way.
 _PATIENCE = 5.0
+#: Who holds something says so every second: a lease is no shorter than it takes to do so twice.
+_SHORTEST = 2 * MICROS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,14 @@ class _Asked:
 class Ledgers:
     """Exchanges with the ledgers of one environment under one holder's name, which no other process has."""
 
-    def __init__(self, engine: Engine, *, environment: str, holder: str) -> None:
-        """Take an engine; its connection is opened when the first account asks."""
+    def __init__(self, engine: Engine, *, environment: str, holder: str, missed_after: float | None = None) -> None:
+        """Take an engine; its connection is opened when the first account asks.
+
+        `missed_after` is for how many seconds a worker is silent before others go on with what it has in hand. They
+        need its permits then: a lease is half as long.
+        """
+        wanted = LEASE if missed_after is None else round(missed_after * MICROS / 2)
+        self._lease = min(max(wanted, _SHORTEST), LEASE)
         self._engine = engine
         self._environment = environment
         self._holder = holder
@@ -111,7 +119,7 @@ class Ledgers:
             kept = {name: self._read(connection, name) for name in names}
             # After the locks: whoever has one later is later.
             now = ledgers.now(connection)
-            answers = [exchange(kept[each.budget], self._holder, each.ask, now) for each in asked]
+            answers = [exchange(kept[each.budget], self._holder, each.ask, now, lease=self._lease) for each in asked]
             for name in names:
                 written = msgspec.json.encode(kept[name])
                 ledgers.put(connection, environment=self._environment, name=name, ledger=written, at=now)

@@ -11,6 +11,8 @@ _LONG = 1.0
 _WEIGHT = 0.1
 #: What was the most in one of so many seconds is the most of late.
 _LATELY = 10
+#: The longest of late is that of this minute and of the one before it: what is rare and long comes again.
+_STRETCH = 60 * SECOND
 
 
 class Meter:
@@ -26,6 +28,11 @@ class Meter:
         self._under_way = 0
         self._begun = 0
         self._mean: float | None = None
+        #: When those began that are under way, the oldest first, with how many began then.
+        self._begins: dict[int, int] = {}
+        self._stretch = 0
+        #: How long the longest took in this stretch and in the one before it, and whether any was served.
+        self._longest = [(0, False), (0, False)]
 
     def start(self, now: int) -> None:
         """Count a request."""
@@ -35,6 +42,7 @@ class Meter:
         self._under_way += 1
         self._highest = max(self._highest, self._under_way)
         self._begun += now
+        self._begins[now] = self._begins.get(now, 0) + 1
 
     def rate(self, now: int) -> float:
         """Give the most requests that went out in a second of late."""
@@ -50,8 +58,25 @@ class Meter:
         """Learn that a request that began then is under way no more."""
         self._under_way -= 1
         self._begun -= began
+        self._begins[began] -= 1
+        if not self._begins[began]:
+            del self._begins[began]
         seconds = (now - began) / SECOND
         self._mean = seconds if self._mean is None else self._mean + (seconds - self._mean) * _WEIGHT
+        self._lasted(now, now - began, served=False)
+
+    def served(self, now: int) -> None:
+        """Learn that one was served: who is refused, or reaches nobody, learns nothing of how long it takes."""
+        self._lasted(now, 0, served=True)
+
+    def longest(self, now: int) -> int:
+        """Give how many microseconds the longest of late took, or is under way by now; 0 where none was served."""
+        self._lasted(now, 0, served=False)
+        if not any(served for _, served in self._longest):
+            return 0
+        age = now - next(iter(self._begins), now)
+        # Something that took no time was seen all the same.
+        return max(1, age, *(micros for micros, _ in self._longest))
 
     def lasting(self, now: int) -> float | None:
         """Give for how many seconds a request is under way; None before anything is known.
@@ -64,6 +89,14 @@ class Meter:
         if self._mean is None:
             return age if age >= _LONG else None
         return max(age, self._mean)
+
+    def _lasted(self, now: int, micros: int, *, served: bool) -> None:
+        stretch = now // _STRETCH
+        if stretch != self._stretch:
+            before = self._longest[1] if stretch == self._stretch + 1 else (0, False)
+            self._stretch, self._longest = stretch, [before, (0, False)]
+        longest, any_served = self._longest[1]
+        self._longest[1] = max(longest, micros), any_served or served
 
     def _turn(self, now: int) -> None:
         second = now // SECOND

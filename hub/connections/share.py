@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from msgspec.structs import replace
+
 from hub.connections.bounds import Lowest
-from hub.connections.ledger import HORIZON, LEASE, Answer, Ask, News, Told
+from hub.connections.ledger import HORIZON, Answer, Ask, News, Told
 from hub.connections.pace import Arrivals, Start
 
 #: Nobody asks again sooner than this, whatever happens.
@@ -197,11 +199,12 @@ class Share:
             found.append(self._asked_at + _BEAT)
         return min(found, default=None)
 
-    def ask(self, now: int, *, places: int, permits: int, in_flight: int, rate: int, told: Told) -> Ask:
+    def ask(self, now: int, *, places: int, permits: int, in_flight: int, rate: int, took: int, told: Told) -> Ask:
         """Form what is asked now, or what was asked and not answered; nothing of it is used meanwhile."""
         self._under_way = True
         if self._asked is not None:
-            self._asked = (self._asked[0], now)
+            # The lease begins anew, and is to end with what is known now.
+            self._asked = (replace(self._asked[0], took=took), now)
             return self._asked[0]
         for micros, arrivals in self._arrivals.items():
             self._counted[micros] += [self._difference.there(at) for at in arrivals.settled(now)]
@@ -231,6 +234,7 @@ class Share:
             permits=self._permits,
             wanted=max(permits, in_flight),
             lasts=self.lasts,
+            took=took,
             rate=rate,
             in_flight=in_flight,
             told=told,
@@ -253,7 +257,7 @@ class Share:
             return
         here = self._difference.here
         # Counted from before the database counts it.
-        self._ends = sent + LEASE
+        self._ends = sent + answer.lease
         self._permits, self._part = answer.permits, answer.part
         if self._is_other(ask.windows) or self._every is None:
             # Other limits apply than those for which it was asked.
@@ -276,7 +280,7 @@ class Share:
         self._used_at = now - _IDLE - 1
 
     def failed(self, now: int) -> None:
-        """Learn that nobody knows whether what was asked has arrived: it is asked again, in the same words."""
+        """Learn that nobody knows whether what was asked has arrived: it is asked again, and nothing else is."""
         self._under_way = False
         self._again = now + _AGAIN
 

@@ -158,7 +158,7 @@ class Hub:
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
         self.budgets = budgets_of(
-            self.environment.name, self.ambient, self.committer, database=self.database, share=settings.of_one_account
+            self.environment.name, self.ambient, self.committer, database=self.database, settings=settings
         )
         self.changes = Changes()
         self.desk = Desk(

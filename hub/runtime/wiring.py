@@ -19,7 +19,7 @@ from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
-from hub.runtime.settings import IN_HAND
+from hub.runtime.settings import IN_HAND, HubSettings
 from hub.store.committer import Committer
 from hub.store.database import Database
 from hub.store.marks import Restored
@@ -127,20 +127,27 @@ def wired(
 
 
 def budgets_of(
-    environment: str, ambient: Ambient, committer: Committer, *, database: Database | None = None, share: int = SHARE
+    environment: str,
+    ambient: Ambient,
+    committer: Committer,
+    *,
+    database: Database | None = None,
+    settings: HubSettings | None = None,
 ) -> Budgets:
-    """Give the budgets of an environment's accounts, which survive restarts; `share` is that of one account alone.
+    """Give the budgets of an environment's accounts, which survive restarts.
 
-    In a `database` that several processes have, what an account may be asked for is shared with them, by its clock.
+    In a `database` that several processes have, what an account may be asked for is shared with them, by its clock. The
+    `settings` say how many runs one account alone may hold, and after which silence others go on with them.
     """
     ledgers = None
     if database is not None and database.dialect != "sqlite" and ambient.hear is not None:
-        ledgers = Ledgers(database.apart, environment=environment, holder=committer.name)
+        missed_after = None if settings is None else settings.lease_seconds
+        ledgers = Ledgers(database.apart, environment=environment, holder=committer.name, missed_after=missed_after)
     return Budgets(
         environment=environment,
         ambient=ambient,
         store=StoredBudgets(environment=environment, committer=committer),
-        share=share,
+        share=SHARE if settings is None else settings.of_one_account,
         ledgers=ledgers,
     )
 

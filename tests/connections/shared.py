@@ -73,13 +73,15 @@ class Line:
 class Worker:
     """One process with its own limiter of the account."""
 
-    def __init__(self, database: Database, limits: Limits, name: str, *, clock: VirtualClock | None = None) -> None:
-        """Begin; a request takes two seconds at the most."""
+    def __init__(
+        self, database: Database, limits: Limits, name: str, *, clock: VirtualClock | None = None, lasts: float = 2.0
+    ) -> None:
+        """Begin; a request takes two seconds at the most, or as long as it is said."""
         self.line = Line(database, name)
         self.limiter = Limiter(
             limits, ambient(sum(name.encode()), clock), name="erp", topic="limit:erp", line=self.line
         )
-        self.limiter.lasts(2.0)
+        self.limiter.lasts(lasts)
         self.tasks: list[asyncio.Task[None]] = []
 
     def work(self, vendor: Vendor, until: float, *, many: int = 8) -> None:

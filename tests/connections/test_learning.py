@@ -57,8 +57,8 @@ def test_what_went_out_of_late_is_remembered_through_a_pause() -> None:
     meter = Meter()
     for place in range(20):
         meter.start(place * 40_000)
-    for _ in range(20):
-        meter.end(0, SECOND)
+    for place in range(20):
+        meter.end(place * 40_000, SECOND)
     assert (meter.rate(8 * SECOND), meter.highest(8 * SECOND)) == (20.0, 20)
     meter.start(9 * SECOND)
     assert (meter.rate(9 * SECOND), meter.highest(9 * SECOND)) == (20.0, 20)

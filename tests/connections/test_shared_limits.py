@@ -13,7 +13,7 @@ from hub.connections.breaker import BreakerState
 from hub.errors import LimitKind, LimitReached, NotSent, OutcomeUnknown
 from hub.model.limits import Asker
 from hub.sdk.connector import Limits
-from tests.connections.shared import Database, Worker
+from tests.connections.shared import AHEAD, Database, Worker
 from tests.connections.virtual import Vendor, VirtualClock, most_within, now, run
 
 
@@ -90,23 +90,27 @@ def test_a_worker_alone_gets_everything_and_so_does_who_is_left() -> None:
     run(work)
 
 
-def test_what_a_dead_worker_held_comes_back_and_not_before() -> None:
+@pytest.mark.parametrize(("seconds", "lasts", "outlasts"), [(0.3, 30, 1), (3, 30, 6), (3, 4, 4)])
+def test_what_a_dead_worker_held_comes_back_and_not_before(seconds: float, lasts: float, outlasts: float) -> None:
     async def work() -> None:
-        database, limits = Database(), Limits(rate=40, concurrency=8)
-        one, two = Worker(database, limits, "one"), Worker(database, limits, "two")
-        found = vendor(one, seconds=0.3)
+        database, limits = Database(), Limits(rate=400, concurrency=8)
+        one, two = (Worker(database, limits, name, lasts=lasts) for name in ("one", "two"))
+        found = vendor(one, seconds=seconds)
         for worker in (one, two):
-            worker.work(found, 60, many=20)
-        await asyncio.sleep(5.0)
+            worker.work(found, 90, many=20)
+        await asyncio.sleep(30.0)
         held = database.ledger().holders["two"].permits
         assert held == 4
         two.crash()
-        # Lease and longest request: five seconds and two, counted from when it was last heard of.
-        await asyncio.sleep(6.0)
+        await asyncio.sleep(0.1)
+        # The lease counts from when it was last heard of.
+        ends = (database.ledger().holders["two"].until - AHEAD) / 1_000_000
+        assert 34.0 <= ends <= 35.0
+        await asyncio.sleep(ends + 0.9 * outlasts - now())
         assert one.limiter.in_flight <= 8 - held
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(ends + outlasts + 0.6 - now())
         assert one.limiter.in_flight == 8
-        assert most_within(found.arrivals, 1) <= 40
+        assert most_within(found.arrivals, 1) <= 400
 
     run(work)
 
