@@ -1,13 +1,14 @@
 """Processes of the hub that need not load it first: forked from one that has.
 
 Loading the hub and its libraries takes a second or two, and the tests start hundreds of processes. Each is a process of
-its own all the same: it may be killed, and it ends as an interpreter ends. That one also comes up from nothing is seen
-by the tests of the demo, of the start and of the end.
+its own all the same: it may be killed, and it does what is left for the end. That one also comes up from nothing is
+seen by the tests of the demo, of the start and of the end.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -18,7 +19,9 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import traceback
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
@@ -188,7 +191,37 @@ def _become(order: Order, stdin: int, stdout: int, stderr: int) -> NoReturn:
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = ["concord", *arguments]
-    sys.exit(importlib.import_module(module).run())
+    _leave(importlib.import_module(module).run)
+
+
+def _leave(run: Callable[[], object]) -> NoReturn:
+    """Run to the end, and end as an interpreter does, but do not take apart all that was loaded: it is not ours alone.
+
+    Whatever is freed is first copied, for the one that it is forked from keeps it; that took longer than most commands.
+    """
+    status = 0
+    try:
+        sys.exit(run())
+    except SystemExit as ended:
+        status = _status(ended.code)
+    except BaseException:  # noqa: BLE001 - as an interpreter tells of it
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def _status(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -141,6 +141,8 @@ def _put(transaction: Transaction, link: Link) -> list[str]:
         for gone in bare:
             topics += merges.absorb(transaction, by, into=thing, gone=gone)
     joined = {(row.system, row.id) for row in rows if row.thing in bare}
+    if others and joined:
+        topics += _in_their_places(transaction, by, thing, others, joined)
     elsewhere = [row for row in rows if row.thing != thing and row.thing not in bare]
     topics += things.remove(transaction, by, elsewhere) if elsewhere else []
     _confirm(connection, link, [row for row in rows if row.thing == thing])
@@ -222,6 +224,20 @@ def _one_of(transaction: Transaction, link: Link, several: Iterable[str]) -> tup
     if len(more) > 1 or said:
         raise FixData("The ids already name different things.", code="crossref-conflict", **dict(link.ids))
     return into, bare
+
+
+def _in_their_places(
+    transaction: Transaction, by: By, thing: str, gone: Sequence[Tie], joined: set[tuple[str, str]]
+) -> list[str]:
+    """Give ids that came with another thing the places of those that are untied; aliases of these stood before them."""
+    empty = {tie.system for tie in gone}
+    here = things.ids_of(transaction.connection, environment=by.environment, entity=by.entity, thing=thing)
+    return [
+        topic
+        for tie in here
+        if tie.system in empty and (tie.system, tie.id) in joined
+        for topic in things.prefer(transaction, by, tie)
+    ]
 
 
 def _placed(transaction: Transaction, link: Link, thing: str) -> list[str]:

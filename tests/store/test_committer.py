@@ -19,7 +19,7 @@ from hub.errors import Conflict, FixData, HubError, StaleLease, ToldToStop
 from hub.model.ambient import Ambient
 from hub.model.run import Stopping
 from hub.runtime.clock import SystemClock
-from hub.store import audit, crossrefs, run_orders, runs, stopping, tables
+from hub.store import audit, crossrefs, merges, run_orders, runs, stopping, tables
 from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -27,6 +27,7 @@ from hub.store.events import Accept, Acceptance
 from hub.store.history import Lease, Record
 from hub.store.replays import Replay, replay
 from hub.store.tables import effects
+from hub.store.things import By
 from tests.store.asked import asked
 
 
@@ -410,6 +411,23 @@ async def test_what_a_run_ties_anew_takes_the_place_of_its_own_tie(store: tuple[
         await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
     with database.reading() as connection:
         assert _found(connection, "a") == "9"
+
+
+async def test_an_alias_does_not_stand_in_the_way_of_what_a_run_ties_anew(store: tuple[Database, Committer]) -> None:
+    """It stays an alias: neither is it given to others, nor are they given nothing."""
+    database, committer = store
+    by = By(environment="test", entity="customer", actor="person:p_ada", change="merge_1")
+    links = [_link({"stripe": "a", "netsuite": "1"}, run="run_1"), _link({"netsuite": "2"}), _link({"netsuite": "9"})]
+    for link in links:
+        await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
+    await committer.commit(Work(lambda tx: merges.absorb(tx, by, into="thing_a_1", gone="thing_2")))
+    again = _link({"stripe": "a", "netsuite": "9"}, run="run_1")
+    await committer.commit(Work(lambda tx: crossrefs.put(tx, again)))
+    with database.reading() as connection:
+        assert _found(connection, "a") == "9"
+        rows = connection.exec_driver_sql("select id, rank from crossrefs where system = 'netsuite' order by id").all()
+        ranks = {row.id: row.rank for row in rows}
+        assert ranks.keys() == {"2", "9"} and ranks["9"] == 0 < ranks["2"]
 
 
 def _link(ids: dict[str, str], *, replace: bool = False, run: str | None = None) -> crossrefs.Link:
