@@ -102,8 +102,8 @@ def _copy_or_migrate(connection: Connection) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take one process more than there are cores, because tests also wait, but no more than eight."""
-    return min(8, len(os.sched_getaffinity(0)) + 1)
+    """Take two processes more than there are cores, because tests also wait, but no more than eight."""
+    return min(8, len(os.sched_getaffinity(0)) + 2)
 
 
 _prepare, _open = sqlite._prepare_writer, File._open
