@@ -194,7 +194,7 @@ def _become(order: Order, stdin: int, stdout: int, stderr: int) -> NoReturn:
     _leave(importlib.import_module(module).run)
 
 
-def _leave(run: Callable[[], object]) -> NoReturn:
+def _leave(run: Callable[[], str | int | None]) -> NoReturn:
     """Run to the end, and end as an interpreter does, but do not take apart all that was loaded: it is not ours alone.
 
     Whatever is freed is first copied, for the one that it is forked from keeps it; that took longer than most commands.
@@ -215,7 +215,7 @@ def _leave(run: Callable[[], object]) -> NoReturn:
     os._exit(status)
 
 
-def _status(code: object) -> int:
+def _status(code: str | int | None) -> int:
     if code is None:
         return 0
     if isinstance(code, int):
