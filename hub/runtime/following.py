@@ -59,10 +59,14 @@ class Following:
         self.on_waiting: Callable[[Collection[str]], None] = lambda _names: None
         self.on_commits: Callable[[], None] = lambda: None
 
-    async def begin(self) -> None:
-        """Take note of where the data stands at the start, and of what was published while the process began."""
+    async def note(self) -> None:
+        """Take note of where the data stands, before it is read: what changes from here on is taken over."""
         self._last = await asyncio.to_thread(self._look)
+
+    async def begin(self) -> None:
+        """Take over what has changed while the process began, and what was published before."""
         await self._follow_revision(self._last)
+        await self.look()
 
     async def run(self) -> None:
         """Look until cancelled; while the database is away there is nothing to be seen."""

@@ -53,8 +53,13 @@ class Sharing:
         """Tell whether this process has the scheduler's duty now."""
         return self._schedules and self._leading.leads
 
+    async def note(self) -> None:
+        """Take note of where the data stands, before this process reads what it keeps in memory."""
+        if self.shared:
+            await self._following.note()
+
     async def start(self) -> None:
-        """Follow the others from here on, and take the duty where it is free."""
+        """Follow the others, from what was noted on, and take the duty where it is free."""
         if not self.shared:
             return
         await self._following.begin()

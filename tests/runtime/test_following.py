@@ -106,6 +106,7 @@ async def process(tmp_path: Path) -> AsyncIterator[Process]:
 
     following.on_revision, following.on_secrets = take, reload
     await made.publish("first")
+    await following.note()
     await following.begin()
     yield made
     await committer.stop()
@@ -166,6 +167,16 @@ async def test_a_newer_secret_makes_the_accounts_anew(process: Process) -> None:
     await process.store(2)
     await process.following.look()
     assert process.reloads == 2
+
+
+async def test_what_changes_while_the_process_begins_is_taken_over(process: Process) -> None:
+    await process.following.note()
+    await process.store(1)
+    await process.publish("second")
+    await process.pause("the books are closed")
+    await process.following.begin()
+    assert (process.reloads, process.taken) == (1, ["second"])
+    assert process.accounts["erp"].paused == "the books are closed"
 
 
 async def test_a_secret_that_this_process_has_renewed_itself_makes_nothing_anew(process: Process) -> None:

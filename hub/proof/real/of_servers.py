@@ -19,18 +19,28 @@ _LEADS_WITHIN = 10.0
 _NOT_SEALED = ("tick.seal_failed",)
 _FULL = ("No space left on device",)
 
-#: Ends sessions at their commit. The server looks for itself, so that it is quick enough.
+#: Ends sessions at their commit. The server looks for itself, so that it is quick enough. What is audited ends with the
+#: log's new end and its commit in one message, and is at its commit once it waits for the server's own log.
 _AT_COMMIT = """
 DO $$
-DECLARE one integer; ended integer := 0; until timestamptz := clock_timestamp() + interval '{seconds} seconds';
+DECLARE
+  one integer; audited boolean; plain integer := 0; ended integer := 0;
+  until timestamptz := clock_timestamp() + interval '{seconds} seconds';
 BEGIN
   WHILE ended < {most} AND clock_timestamp() < until LOOP
     PERFORM pg_stat_clear_snapshot();
-    FOR one IN SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND backend_type = 'client backend' AND state = 'active' AND query ILIKE 'commit%' LOOP
+    FOR one, audited IN SELECT pid, query ILIKE 'update audit_heads %; commit' FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND backend_type = 'client backend' AND state = 'active' AND (query ILIKE 'commit%' AND plain < {most}
+        OR query ILIKE 'update audit_heads %; commit' AND lower(wait_event) IN ('walsync', 'walwrite')) LOOP
       PERFORM pg_terminate_backend(one);
-      ended := ended + 1;
-      RAISE LOG 'concord-proof: % is ended at its commit', one;
+      IF audited THEN
+        ended := ended + 1;
+        RAISE LOG 'concord-proof: % is ended at its commit of what is audited', one;
+      ELSE
+        plain := plain + 1;
+        RAISE LOG 'concord-proof: % is ended at its commit', one;
+      END IF;
     END LOOP;
   END LOOP;
 END $$
@@ -54,7 +64,7 @@ def _postgres_is_gone(scene: Scene, _worker: str) -> int:
 
 
 def _ended(scene: Scene, _worker: str) -> int:
-    return scene.told(("LOG:  concord-proof: ",))
+    return scene.told((" is ended at its commit of what is audited",))
 
 
 def _is_full(scene: Scene, _worker: str) -> int:
