@@ -249,14 +249,13 @@ class Hub:
         self.died = asyncio.get_running_loop().create_future()
         self.working.on_death = self._die
         self.committer.on_commit, self.committer.on_death = self.changes.advance, self._die
+        here = self.environment.name
         with self.database.reading() as connection:
-            self.committer.tells = feeding.tells(
-                connection, self.environment.name, self.settings.environ, self.backbone
-            )
+            self.committer.tells = feeding.tells(connection, here, self.settings.environ, self.backbone)
         if self.backbone is not None:
             self.committer.on_left, self.committer.on_told = self.backbone.work, self.backbone.news
         self.committer.start()
-        self.budgets.remember(remembered(self.database, environment=self.environment.name))
+        self.budgets.remember(remembered(self.database, environment=here))
         # A secret may be stored by another process from here on, until this one follows.
         await self.sharing.note()
         self.reload_accounts()
