@@ -36,7 +36,7 @@ BEGIN
       PERFORM pg_terminate_backend(one);
       IF audited THEN
         ended := ended + 1;
-        RAISE LOG 'concord-proof: % is ended at its commit of what is audited', one;
+        RAISE LOG 'concord-proof of what is audited: % is ended at its commit', one;
       ELSE
         plain := plain + 1;
         RAISE LOG 'concord-proof: % is ended at its commit', one;
@@ -64,7 +64,7 @@ def _postgres_is_gone(scene: Scene, _worker: str) -> int:
 
 
 def _ended(scene: Scene, _worker: str) -> int:
-    return scene.told((" is ended at its commit of what is audited",))
+    return scene.told(("LOG:  concord-proof of what is audited: ",))
 
 
 def _is_full(scene: Scene, _worker: str) -> int:
