@@ -25,8 +25,8 @@ from hub.proof.servers import nats, postgres
 from hub.proof.servers.supervising import accepts, free_port
 from hub.sdk import exact_json
 
-#: Seconds after which the others go on with what a silent process had.
-LEASE = 3
+#: Seconds after which the others go on with what a silent process had: half of what a process takes unless told.
+LEASE = 5
 #: What the hub itself has when others work: it takes in and shows, and has the duty as long as it lives.
 HUB_ROLES = "api,scheduler"
 #: A worker that is alone must be able to go on with schedules and streams.
