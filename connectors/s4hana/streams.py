@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.s4hana.client import read_all, settings_of
 from connectors.s4hana.ledger import ACCOUNTS
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part, number
 from connectors.s4hana.moments import MOMENT, changed_at, is_exact, latest, moment_of
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import any_of, condition
@@ -81,7 +81,7 @@ class Changes:
 
     def event(self, row: Record) -> InboundEvent:
         """Make the event of a row; what a flow needs of it, it reads back."""
-        key = "/".join(number(row.get(name, "")) for name in self.entity.keys)
+        key = "/".join(key_part(name, row.get(name, "")) for name in self.entity.keys)
         occurred = moment_of(self.entity, row)
         return InboundEvent(
             external_id=f"{self.called}:{key}:{told(occurred)}",

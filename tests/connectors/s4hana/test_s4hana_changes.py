@@ -39,6 +39,24 @@ async def test_parts_that_are_missing_are_made_with_the_change() -> None:
         assert terms == {"1010": "0005", "1710": "0003"}
 
 
+async def test_codes_that_differ_in_a_zero_are_two_parts() -> None:
+    async with linked() as link:
+        companies = [
+            {"code": code, "name": code, "city": "Bonn", "country": "DE", "currency": "EUR"} for code in ("0100", "100")
+        ]
+        await link.seed(companies=companies)
+
+        def change(company: str, terms: str) -> dict[str, Any]:
+            books = {**COMPANY, "CompanyCode": company, "PaymentTerms": terms}
+            return {"BusinessPartner": "10100001", "to_Customer": {"to_CustomerCompany": [books]}}
+
+        await link.bound("business_partner.update", change("100", "0003"))
+        await link.bound("business_partner.update", change("0100", "0005"))
+        found = await link.read("business_partner.read", id="10100001")
+        terms = {row["CompanyCode"]: row["PaymentTerms"] for row in found["to_Customer"]["to_CustomerCompany"]}
+        assert (terms["100"], terms["0100"]) == ("0003", "0005")
+
+
 async def test_parts_whose_key_cannot_be_written_are_made_below_what_they_belong_to() -> None:
     async with linked() as link:
         price = {"PricingProcedureStep": "11", "PricingProcedureCounter": "1", "ConditionType": "PMP0"}
