@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from connectors.s4hana import streams
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import ORDER
 from hub.schemas.drift import compile_drift
+from hub.sdk.connector import Page
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import EffectKey, InboundEvent, Request, Response
@@ -68,6 +69,81 @@ async def test_partners_come_in_the_order_of_their_changes() -> None:
         further, _ = await pulled(link.connected, "business_partners", cursor)
         known = {event.external_id for event in events}
         assert [event.subject for event in further if event.external_id not in known] == ["10100001"]
+
+
+async def pages(link: Link, cursor: str | None = None) -> list[Page]:
+    stream = next(each for each in CONNECTOR.streams if each.name == "business_partners")
+    return [page async for page in stream.pull(link.connected, cursor, LONG_AGO)]
+
+
+def subjects(found: list[Page]) -> list[str]:
+    return [event.subject for page in found for event in page.events]
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one look hold few rows, and a page fewer."""
+    monkeypatch.setattr(streams, "MOST_AT_ONCE", 20)
+    monkeypatch.setattr(streams, "PAGE_ROWS", 6)
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_more_partners_than_one_look_holds_come_span_by_span_oldest_first() -> None:
+    """Each page is a place to go on from, behind which nothing is left out."""
+    async with linked() as link:
+        # Their changes are spread over a year.
+        await link.seed(generate={"customers": 150})
+        there = {row["BusinessPartner"] for row in link.rows("A_BusinessPartner")} | {
+            str(number) for number in range(2_000_000, 2_000_150)
+        }
+        found = await pages(link)
+        assert sorted(subjects(found)) == sorted(there)
+        times = [event.occurred_at for page in found for event in page.events]
+        assert times == sorted(times)
+        for place in (0, 7, len(found) - 2):
+            rest = await pages(link, found[place].cursor)
+            assert set(subjects(found[place + 1 :])) <= set(subjects(rest))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("seconds", [0, 1, 600])
+async def test_a_mass_change_of_one_day_comes_through_however_short_it_was(seconds: int) -> None:
+    """What a job has changed within one second comes in the order of numbers, and is gone on with behind one."""
+    async with linked() as link:
+        await link.seed(customers=[{"number": str(number), "name": "Z"} for number in range(1_500_000, 1_500_090)])
+        begun = datetime(2026, 1, 31, 14, tzinfo=UTC)
+        moments = [begun + timedelta(seconds=place % 90 * seconds) for place in range(90)]
+        await link.seed(
+            changes=[
+                {
+                    "table": "A_BusinessPartner",
+                    "key": [str(1_500_000 + place)],
+                    "set": {"LastChangeDate": moment.date(), "LastChangeTime": moment.time()},
+                    "raw": True,
+                }
+                for place, moment in enumerate(moments)
+            ]
+        )
+        found = await pages(link)
+        numbers = [str(number) for number in range(1_500_000, 1_500_090)]
+        assert [subject for subject in subjects(found) if subject in numbers] == numbers
+        assert len(set(subjects(found))) == len(subjects(found)) == 95
+        for place in (0, len(found) // 2, len(found) - 2):
+            rest = await pages(link, found[place].cursor)
+            assert set(subjects(found[place + 1 :])) <= set(subjects(rest))
+            # Only what bears the last moment may come once more.
+            assert len(subjects(rest)) <= len(subjects(found[place + 1 :])) + 20
+        # What is changed while it is read comes later, at its new place.
+        await link.write("business_partner.update", {"BusinessPartner": "1500001", "SearchTerm1": "NEW"})
+        assert subjects(await pages(link, found[-1].cursor))[-1] == "1500001"
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_partners_that_were_never_changed_are_told_of_by_their_creation() -> None:
+    async with linked() as link:
+        await link.seed(customers=[{"number": str(number), "name": "Z"} for number in range(1_500_000, 1_500_050)])
+        found = await pages(link)
+        assert len(set(subjects(found))) == len(subjects(found)) == 55
 
 
 DAY = "/Date(1769817600000)/"
