@@ -158,8 +158,9 @@ class _Reached:
 
 async def _second(session: Session, reached: _Reached, begin: datetime) -> AsyncIterator[Page]:
     """Yield the partners of one second in the order of their numbers, behind the number that was reached in it."""
-    number = reached.number
-    async for page in _behind(session, begin, begin + _SECOND, number):
+    async for page in _behind(session, begin, begin + _SECOND, reached.number):
+        if not all(_is_of(row, begin.date().isoformat()) for row in page.rows):
+            raise OutcomeUnknown("A partner came that was not asked for.", code="foreign-answer")
         events = [_partner(row) for row in page.rows if _may_be_of(row, begin, begin + _SECOND)]
         if events:
             reached.moment, reached.last = begin, events[-1].external_id
@@ -221,6 +222,11 @@ def _may_be_of(row: Record, begin: datetime, end: datetime | None) -> bool:
     if changed is None or first is None or "LastChangeDate" not in row:
         return True
     return changed >= begin and (end is None or first < end)
+
+
+def _is_of(row: Record, day: str) -> bool:
+    """Tell whether a partner was made or changed last on a day, or does not tell."""
+    return "LastChangeDate" not in row or day in (row["LastChangeDate"], row.get("CreationDate"))
 
 
 def _partner(row: Record) -> InboundEvent:

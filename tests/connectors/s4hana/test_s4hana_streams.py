@@ -193,6 +193,14 @@ async def test_a_partner_that_does_not_tell_when_it_was_changed_is_never_left_ou
     assert other.external_id != event.external_id
 
 
+@pytest.mark.usefixtures("narrow")
+async def test_who_gives_all_partners_whatever_is_asked_for_is_not_asked_for_ever() -> None:
+    whole = {"LastChangeDate": DAY, "LastChangeTime": "PT15H00M00S"}
+    with pytest.raises(OutcomeUnknown) as refusal:
+        await pulled(Shown(*[whole] * 25), "business_partners")
+    assert refusal.value.code == "foreign-answer"
+
+
 async def test_a_partner_without_its_time_never_hides_another_one_of_that_day() -> None:
     whole = {"LastChangeDate": DAY, "LastChangeTime": "PT15H00M00S"}
     events, cursor = await pulled(Shown({"LastChangeDate": DAY}, whole), "business_partners", AFTERNOON)
