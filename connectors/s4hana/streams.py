@@ -111,7 +111,7 @@ async def partners(session: Session, cursor: str | None, since: datetime) -> Asy
     reached = _Reached(*_place(cursor, since))
     begin, width = reached.moment.replace(microsecond=0), _DAY
     if reached.number:
-        async for page in _second(session, reached, begin):
+        async for page in _second(session, reached, begin, reached.number):
             yield page
         begin += _SECOND
     while (rows := await _few(session, begin, None)) is None:
@@ -156,9 +156,9 @@ class _Reached:
             yield Page(events=part, cursor=self.cursor)
 
 
-async def _second(session: Session, reached: _Reached, begin: datetime) -> AsyncIterator[Page]:
-    """Yield the partners of one second in the order of their numbers, behind the number that was reached in it."""
-    async for page in _behind(session, begin, begin + _SECOND, reached.number):
+async def _second(session: Session, reached: _Reached, begin: datetime, number: str = "") -> AsyncIterator[Page]:
+    """Yield the partners of one second in the order of their numbers, behind the one that was reached in it."""
+    async for page in _behind(session, begin, begin + _SECOND, number):
         if not all(_is_of(row, begin.date().isoformat()) for row in page.rows):
             raise OutcomeUnknown("A partner came that was not asked for.", code="foreign-answer")
         events = [_partner(row) for row in page.rows if _may_be_of(row, begin, begin + _SECOND)]
