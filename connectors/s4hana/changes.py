@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from connectors.s4hana.failures import CHANGED_MEANWHILE, NOT_FOUND, classify, is_gateways
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part, number
 from connectors.s4hana.moments import latest
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.batch import changes_of, changing, outcomes
@@ -334,14 +334,14 @@ def _has_key(entity: EntitySet, row: Any) -> bool:
 
 
 def place(path: str) -> str:
-    """Give an entity's address in one form: decoded, and numbers without leading zeros."""
+    """Give an entity's address in one form: decoded, and numbers, but no codes, without leading zeros."""
     found = _PATH.fullmatch(unquote(path))
     if found is None:
         return path
     named = _NAMED.findall(found[2])
     if not named:
         return f"{found[1]}('{number(found[2][1:-1])}')"
-    return f"{found[1]}({','.join(f'{name}={number(value)}' for name, value in named)})"
+    return f"{found[1]}({','.join(f'{name}={key_part(name, value)}' for name, value in named)})"
 
 
 def _key_in(entity: EntitySet, path: str) -> dict[str, str]:
@@ -377,5 +377,5 @@ def same(entity: EntitySet, name: str, written: Any, shown: Any) -> bool:
     if entity.properties.get(name) is Kind.DECIMAL:
         return decimal_of(written, name) == decimal_of(shown, name)
     if name in _NUMBERS or name in entity.keys:
-        return number(written) == number(shown)
+        return key_part(name, written) == key_part(name, shown)
     return bool(written == shown)

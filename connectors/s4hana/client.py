@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.answers import Reading
+from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
 from connectors.s4hana.odata.values import read_entity
 from connectors.s4hana.settings import S4HanaSettings
@@ -68,6 +69,42 @@ async def read_all(
         # Also when rows came and went meanwhile: it is read once more.
         raise OutcomeUnknown("The rows came incomplete, or twice.", code="unreadable-answer", set=entity.name)
     return found
+
+
+async def pages_behind(
+    session: Session,
+    entity: EntitySet,
+    last: str,
+    *,
+    wanted: str,
+    rows: int,
+    read: Reading,
+    deep: Sequence[str] = (),
+) -> AsyncGenerator[answers.Page, None]:
+    """Yield the pages of a set of one key, in the order of that key, from behind `last`; none of them is empty.
+
+    Every page is the first one of a new query behind the last key, so that no row moves another out of sight. A page's
+    count is of all rows behind the one before it.
+    """
+    (key,) = entity.keys
+    base = settings_of(session).base_url
+    while True:
+        filter = all_of([wanted, condition(entity, key, "gt", last)])
+        asked = requests.many(base, entity, filter=filter, order=key, top=rows, deep=deep)
+        page = answers.page(entity, await session.send(asked), asked.url, read)
+        keys = [str(row[key]) for row in page.rows]
+        if len(set(keys)) != len(keys) or last in keys:
+            raise OutcomeUnknown("A row came twice.", code="unreadable-answer", set=entity.name)
+        if page.count is None or page.count < len(keys):
+            raise OutcomeUnknown("How many rows there are is not told.", code="unreadable-answer", set=entity.name)
+        cut = page.next is not None or len(keys) == rows
+        if not cut and page.count != len(keys):
+            raise OutcomeUnknown("A page came incomplete.", code="unreadable-answer", set=entity.name)
+        if keys:
+            last = keys[-1]
+            yield page
+        if page.count == len(keys) or not keys:
+            return
 
 
 def is_distinct(entity: EntitySet, rows: Sequence[Mapping[str, Any]]) -> bool:

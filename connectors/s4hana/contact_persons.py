@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -24,9 +23,9 @@ from connectors.s4hana.odata.values import read_entity, shown_entity, wire_entit
 from connectors.s4hana.partners import PARTNERS
 from connectors.s4hana.reads import input_of, there, unread
 from connectors.s4hana.settings import S4HanaSettings
-from hub.sdk.calls import Calls, Course
+from hub.sdk.calls import Calls, Course, half_way
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
-from hub.sdk.errors import FixData, NoSuchRecord, OutcomeUnknown
+from hub.sdk.errors import FixData, HubError, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -145,8 +144,17 @@ def _deletion(settings: S4HanaSettings, record: Record, key: EffectKey) -> Reque
 
 def _deleted(settings: S4HanaSettings, formed: Request) -> Calls:
     """Delete it where it is there still, and see that it is gone; that it was gone before is as good."""
-    with suppress(NoSuchRecord):
+    try:
         yield formed
+    except NoSuchRecord:
+        return (yield from _seen_gone(settings, formed))
+    try:
+        return (yield from _seen_gone(settings, formed))
+    except HubError as error:
+        raise half_way(error) from error
+
+
+def _seen_gone(settings: S4HanaSettings, formed: Request) -> Calls:
     if not (yield from _is_gone(settings, formed)):
         raise OutcomeUnknown("The contact is still there.", code="unreadable-answer")
     return (yield _person(settings, formed))

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.s4hana.client import read_all
 from connectors.s4hana.journal import ITEMS, MARKED
-from connectors.s4hana.marks import number, padded
+from connectors.s4hana.marks import key_part, padded
 from connectors.s4hana.odata import answers
 from connectors.s4hana.odata.literals import all_of, condition, decimal_of
 from connectors.s4hana.odata.model import EntitySet, entity_set
@@ -92,7 +92,7 @@ def entry_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     first = rows[0]
     if len({row.get("AccountingDocumentItem") for row in rows}) != len(rows):
         raise OutcomeUnknown("A line of the document came twice.", code="unreadable-answer")
-    told: dict[str, Any] = {field: number(first[property]) for field, property in _DOCUMENT.items()}
+    told: dict[str, Any] = {field: key_part(property, first[property]) for field, property in _DOCUMENT.items()}
     head = {field: first[property] for field, property in _HEAD.items() if first.get(property)}
     totals, local = (totals_of(rows, name) for name in _AMOUNTS)
     if totals["debit"] != totals["credit"] or local["debit"] != local["credit"]:
@@ -184,7 +184,10 @@ READ = ReadOperation(
     ),
     output={"$ref": "s4hana.journal_entry@1"},
     read=journal_entry,
-    about=lambda asked, came: all(number(value) == number(came[name]) for name, value in key_of(asked).items()),
+    about=lambda asked, came: all(
+        key_part(_DOCUMENT[name], value) == key_part(_DOCUMENT[name], came[name])
+        for name, value in key_of(asked).items()
+    ),
     claim=_LINES_UNREAD,
 )
 FIND = ReadOperation(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 
-from connectors.s4hana.client import settings_of
+from connectors.s4hana.client import pages_behind
 from connectors.s4hana.marks import number
 from connectors.s4hana.moments import joined
-from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.literals import all_of, condition
+from connectors.s4hana.odata import answers
+from connectors.s4hana.odata.literals import condition
 from connectors.s4hana.odata.values import shown_entity
 from connectors.s4hana.partners import DEEP, PARTNERS, SCHEMA
 from hub.sdk.connector import Listing, Page, Record
-from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import InboundEvent
 
@@ -24,29 +23,13 @@ _EVENT = "s4hana.business_partner.listed"
 
 
 async def partners(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-    """Yield the partners that were made since a day, in the order of their numbers; the cursor is the last number.
-
-    Every page is the first one of a new query behind the last number, so that none moves another out of sight.
-    """
-    base, last = settings_of(session).base_url, cursor or ""
+    """Yield the partners that were made since a day, in the order of their numbers; the cursor is the last number."""
     made = condition(PARTNERS, "CreationDate", "ge", max(since.date(), _FIRST))
-    while True:
-        wanted = all_of([made, condition(PARTNERS, "BusinessPartner", "gt", last)])
-        asked = requests.many(base, PARTNERS, filter=wanted, order="BusinessPartner", top=PAGE_ROWS, deep=DEEP)
-        page = answers.page(PARTNERS, await session.send(asked), asked.url, answers.expanded(shown_entity))
-        keys = [str(row["BusinessPartner"]) for row in page.rows]
-        if len(set(keys)) != len(keys) or last in keys:
-            raise OutcomeUnknown("A partner came twice.", code="unreadable-answer")
-        if page.count is None or page.count < len(keys):
-            raise OutcomeUnknown("How many partners there are is not told.", code="unreadable-answer")
-        cut = page.next is not None or len(keys) == PAGE_ROWS
-        if not cut and page.count != len(keys):
-            raise OutcomeUnknown("A page of partners came incomplete.", code="unreadable-answer")
-        if keys:
-            last = keys[-1]
-            yield Page(events=[_event(row) for row in page.rows], cursor=last)
-        if page.count == len(keys) or not keys:
-            return
+    reading = answers.expanded(shown_entity)
+    async for page in pages_behind(
+        session, PARTNERS, cursor or "", wanted=made, rows=PAGE_ROWS, read=reading, deep=DEEP
+    ):
+        yield Page(events=[_event(row) for row in page.rows], cursor=str(page.rows[-1]["BusinessPartner"]))
 
 
 def _event(row: Record) -> InboundEvent:

@@ -7,6 +7,21 @@ import hashlib
 
 from hub.sdk.values import EffectKey
 
+#: What keys have of codes, which are never filled up: the company codes 0100 and 100 are two.
+_CODES = frozenset(
+    {
+        "BusinessPartnerRole",
+        "ChartOfAccounts",
+        "CompanyCode",
+        "DistributionChannel",
+        "Division",
+        "FiscalYear",
+        "PartnerFunction",
+        "ProductDistributionChnl",
+        "ProductSalesOrg",
+        "SalesOrganization",
+    }
+)
 #: Reference1InDocumentHeader and SearchTerm2 have 20 places, AssignmentReference 18.
 REFERENCE, ASSIGNMENT = 20, 18
 
@@ -23,6 +38,11 @@ def number(text: object) -> str:
     """Give a document's or partner's number without leading zeros, which SAP shows in some services only."""
     told = str(text)
     return (told.lstrip("0") or told[-1:]) if told.isdigit() else told
+
+
+def key_part(name: str, value: object) -> str:
+    """Give a part of a key in one form, by its property's name: a number without leading zeros, a code as it is."""
+    return str(value) if name in _CODES else number(value)
 
 
 def named(company: str, year: str, document: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.s4hana.changes import FOR_EVER, TRACE, Whole, same
 from connectors.s4hana.failures import NOT_FOUND
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.odata.values import rows_of, wire_entity
@@ -75,7 +75,10 @@ class Keyed:
     def about(self, formed: Request, output: Record) -> bool:
         """Tell whether the answer is about what was to be made."""
         wanted = self._told(loads(formed.body))
-        return all(number(output[name]) == number(value) for name, value in wanted.items())
+        return all(
+            key_part(self.gives[name], output[name]) == key_part(self.gives[name], value)
+            for name, value in wanted.items()
+        )
 
     def operation(self, *, name: str, title: str, input: JsonSchema, said: Mapping[str, str]) -> WriteOperation:
         """Declare the creation; `said` describes the fields of the output."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.s4hana.client import read_all, read_one
 from connectors.s4hana.failures import NOT_FOUND
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
@@ -35,7 +35,9 @@ def input_of(fields: Mapping[str, str]) -> dict[str, Any]:
 def is_of(names: Mapping[str, str]) -> Callable[[Record, Record], bool]:
     """Make the test whether what came is what was asked for; `names` maps an input's field to a property."""
     return lambda asked, came: all(
-        number(asked[field]) == number(came.get(property)) for field, property in names.items() if field in asked
+        key_part(property, asked[field]) == key_part(property, came.get(property))
+        for field, property in names.items()
+        if field in asked
     )
 
 

@@ -7,18 +7,20 @@ of a new query from the last row's moment on, and rows of that moment are known 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote, unquote
 
-from connectors.s4hana.client import read_all, settings_of
+from connectors.s4hana.client import pages_behind, settings_of
 from connectors.s4hana.ledger import ACCOUNTS
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part, number
 from connectors.s4hana.moments import MOMENT, changed_at, is_exact, latest, moment_of
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.literals import any_of, condition
+from connectors.s4hana.odata.literals import all_of, any_of, condition
 from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.odata.values import shown_entity, told
 from connectors.s4hana.partners import PARTNERS
@@ -33,6 +35,9 @@ from hub.sdk.values import InboundEvent
 #: A change is seen when its transaction ends, which may be later than the time it bears.
 OVERLAP = timedelta(minutes=5)
 PAGE_ROWS = 500
+#: So many partners are held at once, and brought into the order of their changes.
+MOST_AT_ONCE = 10_000
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,7 @@ class Changes:
 
     async def pull(self, session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
         """Yield changes up to now; the cursor is the moment and the key of the last one read."""
-        moment, last = _place(cursor, since)
+        moment, last, _ = _place(cursor, since)
         seen, skip = {last}, 0
         while True:
             rows, whole = await self._page(session, moment, skip)
@@ -81,7 +86,7 @@ class Changes:
 
     def event(self, row: Record) -> InboundEvent:
         """Make the event of a row; what a flow needs of it, it reads back."""
-        key = "/".join(number(row.get(name, "")) for name in self.entity.keys)
+        key = "/".join(key_part(name, row.get(name, "")) for name in self.entity.keys)
         occurred = moment_of(self.entity, row)
         return InboundEvent(
             external_id=f"{self.called}:{key}:{told(occurred)}",
@@ -95,23 +100,114 @@ class Changes:
 
 
 async def partners(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-    """Yield partners that were made or changed since a day, which is all that can be asked; known ones are left out.
+    """Yield partners that were made or changed since a day, oldest first; known ones of that day are left out.
+
+    More of them than one look holds are read span by span, as short as it takes: of days, and then of times of day. So
+    many of one second come in the order of their numbers, and the cursor names the last one of them too.
 
     One that does not tell its time of day may have been changed up to the end of it: it is given at each look, as the
     same event while it stands as it is, and never moves the cursor beyond others of that day.
     """
-    moment, last = _place(cursor, since)
-    day = moment.date().isoformat()
-    wanted = any_of([condition(PARTNERS, name, "ge", day) for name in ("LastChangeDate", "CreationDate")])
-    rows = await read_all(session, PARTNERS, filter=wanted, order="BusinessPartner", read=_shown)
-    found = [_partner(row) for row in rows if _may_be_new(row, moment)]
-    events = sorted(found, key=lambda event: (event.occurred_at, event.external_id))
-    events = [event for event in events if event.external_id != last]
-    for place in range(0, len(events), PAGE_ROWS):
-        part = events[place : place + PAGE_ROWS]
-        if part[-1].occurred_at >= moment:
-            moment, last = part[-1].occurred_at, part[-1].external_id
-        yield Page(events=part, cursor=f"{told(moment)} {last}")
+    reached = _Reached(*_place(cursor, since))
+    begin, width = reached.moment.replace(microsecond=0), _DAY
+    if reached.number:
+        async for page in _second(session, reached, begin, reached.number):
+            yield page
+        begin += _SECOND
+    while (rows := await _few(session, begin, None)) is None:
+        end = _end(begin, width)
+        while (rows := await _few(session, begin, end)) is None and end - begin > _SECOND:
+            width = max((end - begin) // 2 // _SECOND * _SECOND, _SECOND)
+            end = _end(begin, width)
+        if rows is None:
+            async for page in _second(session, reached, begin):
+                yield page
+        else:
+            for page in reached.pages(rows, begin, end):
+                yield page
+        begin, width = end, 2 * width
+    for page in reached.pages(rows, begin, None):
+        yield page
+
+
+@dataclass(slots=True)
+class _Reached:
+    """How far partners were read: the moment and the event of the last one, and its number within one second."""
+
+    moment: datetime
+    last: str
+    number: str = ""
+
+    @property
+    def cursor(self) -> str:
+        """Give the cursor that says so."""
+        return f"{told(self.moment)}{'>' if self.number else ''}{quote(self.number)} {self.last}"
+
+    def pages(self, rows: Sequence[Record], begin: datetime, end: datetime | None) -> Iterator[Page]:
+        """Give the partners that may have been changed last within a span, oldest first."""
+        begin = max(begin, self.moment)
+        found = [_partner(row) for row in rows if _may_be_of(row, begin, end)]
+        events = sorted(found, key=lambda event: (event.occurred_at, event.external_id))
+        events = [event for event in events if event.external_id != self.last]
+        for place in range(0, len(events), PAGE_ROWS):
+            part = events[place : place + PAGE_ROWS]
+            if part[-1].occurred_at >= self.moment:
+                self.moment, self.last, self.number = part[-1].occurred_at, part[-1].external_id, ""
+            yield Page(events=part, cursor=self.cursor)
+
+
+async def _second(session: Session, reached: _Reached, begin: datetime, number: str = "") -> AsyncIterator[Page]:
+    """Yield the partners of one second in the order of their numbers, behind the one that was reached in it."""
+    async for page in _behind(session, begin, begin + _SECOND, number):
+        if not all(_is_of(row, begin.date().isoformat()) for row in page.rows):
+            raise OutcomeUnknown("A partner came that was not asked for.", code="foreign-answer")
+        events = [_partner(row) for row in page.rows if _may_be_of(row, begin, begin + _SECOND)]
+        if events:
+            reached.moment, reached.last = begin, events[-1].external_id
+            reached.number = str(page.rows[-1]["BusinessPartner"])
+            yield Page(events=events, cursor=reached.cursor)
+
+
+async def _few(session: Session, begin: datetime, end: datetime | None) -> list[Record] | None:
+    """Read the partners of a span; None where there are more than one look holds."""
+    found: list[Record] = []
+    async with aclosing(_behind(session, begin, end)) as pages:
+        async for page in pages:
+            if len(found) + (page.count or 0) > MOST_AT_ONCE:
+                return None
+            found += page.rows
+    return found
+
+
+def _behind(
+    session: Session, begin: datetime, end: datetime | None, number: str = ""
+) -> AsyncGenerator[answers.Page, None]:
+    either = [_changed(kind, begin, end) for kind in ("LastChange", "Creation")]
+    return pages_behind(session, PARTNERS, number, wanted=any_of(either), rows=PAGE_ROWS, read=_shown)
+
+
+def _changed(kind: str, begin: datetime, end: datetime | None) -> str:
+    """Form the condition on a day, and within one day on its times; what has no end is asked for by its day alone."""
+    day, time = f"{kind}Date", f"{kind}Time"
+    if end is None:
+        return condition(PARTNERS, day, "ge", begin.date())
+    if end - begin >= _DAY:
+        return all_of([condition(PARTNERS, day, "ge", begin.date()), condition(PARTNERS, day, "lt", end.date())])
+    return all_of(
+        [
+            condition(PARTNERS, day, "eq", begin.date()),
+            condition(PARTNERS, time, "ge", f"{begin:PT%HH%MM%SS}"),
+            condition(PARTNERS, time, "le", f"{end - _SECOND:PT%HH%MM%SS}"),
+        ]
+    )
+
+
+def _end(begin: datetime, width: timedelta) -> datetime:
+    """Give the end of a span: of whole days from a midnight on, else within the day."""
+    midnight = begin.replace(hour=0, minute=0, second=0) + _DAY
+    if begin == midnight - _DAY and width >= _DAY:
+        return begin + width // _DAY * _DAY
+    return min(begin + width, midnight)
 
 
 def _shown(entity: EntitySet, value: Any) -> dict[str, Any]:
@@ -120,9 +216,17 @@ def _shown(entity: EntitySet, value: Any) -> dict[str, Any]:
     return shown_entity(entity, value) | nothing
 
 
-def _may_be_new(row: Record, moment: datetime) -> bool:
-    changed = latest(PARTNERS, row)
-    return changed is None or changed >= moment or "LastChangeDate" not in row
+def _may_be_of(row: Record, begin: datetime, end: datetime | None) -> bool:
+    """Tell whether a partner may have been changed last within a span, or does not tell when."""
+    changed, first = latest(PARTNERS, row), changed_at(PARTNERS, row)
+    if changed is None or first is None or "LastChangeDate" not in row:
+        return True
+    return changed >= begin and (end is None or first < end)
+
+
+def _is_of(row: Record, day: str) -> bool:
+    """Tell whether a partner was made or changed last on a day, or does not tell."""
+    return "LastChangeDate" not in row or day in (row["LastChangeDate"], row.get("CreationDate"))
 
 
 def _partner(row: Record) -> InboundEvent:
@@ -143,12 +247,14 @@ def _partner(row: Record) -> InboundEvent:
     )
 
 
-def _place(cursor: str | None, since: datetime) -> tuple[datetime, str]:
+def _place(cursor: str | None, since: datetime) -> tuple[datetime, str, str]:
+    """Read a cursor: the moment, the last event, and the number of its partner where others of its second follow."""
     if cursor is None:
         # Gateway's dates begin in 1753.
-        return max(since, datetime(1970, 1, 1, tzinfo=UTC)), ""
-    moment, _, last = cursor.partition(" ")
-    return datetime.fromisoformat(moment), last
+        return max(since, datetime(1970, 1, 1, tzinfo=UTC)), "", ""
+    place, _, last = cursor.partition(" ")
+    moment, _, number = place.partition(">")
+    return datetime.fromisoformat(moment), last, unquote(number)
 
 
 def _stream(name: str, title: str, pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]) -> Stream:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import key_part
 from connectors.s4hana.settings import S4HanaSettings
 from connectors.s4hana.shapes import keys_of
 from connectors.s4hana.soap.confirmations import Confirmation, confirmations
@@ -106,8 +106,9 @@ def _event(value: Any) -> InboundEvent:
 
 def _subject(data: Mapping[str, Any], keys: Sequence[str]) -> str:
     """Name the record by its keys alone; empty where one is missing or no text, so that no other record is read."""
-    found = [data.get(name) for name in keys]
-    return "/".join(map(number, found)) if all(isinstance(each, str) and each for each in found) else ""
+    found = {name: data.get(name) for name in keys}
+    whole = all(isinstance(each, str) and each for each in found.values())
+    return "/".join(key_part(name, each) for name, each in found.items()) if whole else ""
 
 
 def _confirmed(found: Sequence[Confirmation]) -> list[InboundEvent]:

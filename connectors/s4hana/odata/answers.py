@@ -13,6 +13,7 @@ from connectors.s4hana.odata.values import read_entity
 from hub.sdk.answers import read_object
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
+from hub.sdk.limit_headers import retry_after
 from hub.sdk.values import Response
 
 #: The code of a record of which some parts are on a further page.
@@ -219,6 +220,16 @@ def count_of(value: Mapping[str, Any]) -> int | None:
     """Give how many rows there are in all, where an answer tells."""
     told = str(value.get("__count", value.get("@odata.count", "")))
     return int(told) if told.isascii() and told.isdigit() and len(told) < 12 else None
+
+
+def unshown(refused: Response) -> OutcomeUnknown:
+    """Make the error of a batch whose changes are made, while the read behind them was refused."""
+    return OutcomeUnknown(
+        "The changes seem to be made, and what stands now is not shown.",
+        after=retry_after(refused.headers),
+        **reason(refused.body).facts,
+        status=refused.status,
+    )
 
 
 def etag_of(value: Mapping[str, Any]) -> str:

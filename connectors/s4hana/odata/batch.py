@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from connectors.s4hana.odata import json_batch
+from connectors.s4hana.odata.answers import unshown
 from connectors.s4hana.odata.model import EntitySet
 from connectors.s4hana.odata.requests import KIND, Change
 from hub.sdk.errors import OutcomeUnknown
@@ -79,7 +80,8 @@ def changes_of(request: Request) -> list[Change]:
 def outcomes(response: Response, expected: int | None = None) -> list[Response]:
     """Give the answers to the changes, or the one refusal for which none of them was made.
 
-    Raises `OutcomeUnknown` for an answer that is no batch, or has another number of parts than `expected`.
+    Raises `OutcomeUnknown` for an answer that is no batch, or has another number of parts than `expected`, and where
+    only the read behind the changes was refused.
     """
     kind = response.headers.get("content-type", "")
     if kind.lower().startswith("application/json"):
@@ -88,10 +90,14 @@ def outcomes(response: Response, expected: int | None = None) -> list[Response]:
     if found is None or not kind.lower().startswith("multipart/mixed"):
         raise OutcomeUnknown("The answer is not that of a batch.", code="unreadable-answer", status=response.status)
     parts = _parts(response.body, found[1])
-    answers = [answer for part in parts for answer in _answers(part)]
-    refused = next((answer for answer in answers if answer.status >= 400), None)
+    made, *behind = [_answers(part) for part in parts]
+    refused = next((answer for answer in made if answer.status >= 400), None)
     if refused is not None:
         return [refused]
+    answers = [*made, *(answer for part in behind for answer in part)]
+    refused = next((answer for answer in answers if answer.status >= 400), None)
+    if refused is not None:
+        raise unshown(refused)
     if not answers or (expected is not None and len(answers) != expected):
         raise OutcomeUnknown("The answer is not that of the batch.", code="unreadable-answer", parts=len(answers))
     return answers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from connectors.s4hana.odata.answers import unshown
 from connectors.s4hana.odata.model import EntitySet
 from connectors.s4hana.odata.requests import KIND, Change
 from hub.sdk.errors import FixData, OutcomeUnknown
@@ -57,10 +58,13 @@ def changes_of(request: Request) -> list[Change]:
 def outcomes(response: Response, expected: int | None = None) -> list[Response]:
     """Give the answers in the order of their requests, or the one refusal for which none of the changes was made.
 
-    Raises `OutcomeUnknown` for an answer that is no batch, or has another number of parts than `expected`.
+    Raises `OutcomeUnknown` for an answer that is no batch, or has another number of parts than `expected`, and where
+    only the read behind the changes was refused.
     """
     answers = [answer for _, answer in sorted(_answers(response), key=lambda each: each[0])]
     refused = [answer for answer in answers if answer.status >= 400]
+    if refused and answers[0].status < 400:
+        raise unshown(refused[0])
     if refused:
         return [next((each for each in refused if each.status != _FAILED_DEPENDENCY), refused[0])]
     if not answers or (expected is not None and len(answers) != expected):

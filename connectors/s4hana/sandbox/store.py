@@ -15,9 +15,9 @@ Key = tuple[str, ...]
 Row = Mapping[str, Any]
 
 
-def order(key: Key) -> Key:
-    """Give what keys are sorted by: numbers in full width, so that 9 comes before 10."""
-    return tuple(part.zfill(10) if part.isdigit() else part for part in key)
+def order(key: Key) -> tuple[tuple[str, str], ...]:
+    """Give what keys are sorted by: numbers in full width, so that 9 comes before 10; 0100 and 100 are two."""
+    return tuple((part.zfill(10) if part.isdigit() else part, part) for part in key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from connectors.s4hana.odata.batch import changes_of
 from connectors.s4hana.odata.model import entity_set
 from connectors.s4hana.samples import CREDIT_REQUEST, ORDER, PARTNER, PRODUCT
 from hub.sdk.connector import WriteOperation
-from hub.sdk.errors import FixData, NotBegun
+from hub.sdk.errors import FixData, NotBegun, OutcomeUnknown
+from hub.sdk.values import Request, Response
 from tests.connectors.s4hana.linking import KEY, OTHER_KEY, linked
 
 TAX = {"BPTaxType": "DE0", "BPTaxNumber": "DE987654321"}
@@ -37,6 +39,24 @@ async def test_parts_that_are_missing_are_made_with_the_change() -> None:
         assert [row["BPTaxNumber"] for row in found["to_BusinessPartnerTax"]] == ["DE987654321"]
         terms = {row["CompanyCode"]: row["PaymentTerms"] for row in found["to_Customer"]["to_CustomerCompany"]}
         assert terms == {"1010": "0005", "1710": "0003"}
+
+
+async def test_codes_that_differ_in_a_zero_are_two_parts() -> None:
+    async with linked() as link:
+        companies = [
+            {"code": code, "name": code, "city": "Bonn", "country": "DE", "currency": "EUR"} for code in ("0100", "100")
+        ]
+        await link.seed(companies=companies)
+
+        def change(company: str, terms: str) -> dict[str, Any]:
+            books = {**COMPANY, "CompanyCode": company, "PaymentTerms": terms}
+            return {"BusinessPartner": "10100001", "to_Customer": {"to_CustomerCompany": [books]}}
+
+        await link.bound("business_partner.update", change("100", "0003"))
+        await link.bound("business_partner.update", change("0100", "0005"))
+        found = await link.read("business_partner.read", id="10100001")
+        terms = {row["CompanyCode"]: row["PaymentTerms"] for row in found["to_Customer"]["to_CustomerCompany"]}
+        assert (terms["100"], terms["0100"]) == ("0003", "0005")
 
 
 async def test_parts_whose_key_cannot_be_written_are_made_below_what_they_belong_to() -> None:
@@ -71,6 +91,41 @@ async def test_one_wrong_part_undoes_the_whole_change() -> None:
             await link.bound("business_partner.update", change)
         assert "reconciliation" in str(refusal.value.facts["reason"])
         assert not link.rows("A_BusinessPartner", SearchTerm1="NEW")
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 400])
+@pytest.mark.parametrize(
+    ("name", "record", "settings"),
+    [
+        ("sales_order.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0003"}, {}),
+        ("sales_order.reject", {"id": "2", "items": ["10"]}, {}),
+        ("sales_order.close", {"id": "2"}, {}),
+        ("sales_order_v4.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0003"}, {"v4_batch": "json"}),
+    ],
+)
+async def test_a_read_that_is_refused_behind_changes_does_not_say_that_nothing_was_done(
+    monkeypatch: pytest.MonkeyPatch, name: str, record: dict[str, Any], settings: dict[str, Any], status: int
+) -> None:
+    async with linked(**settings) as link:
+        send = link.connected.send
+
+        async def refusing(request: Request) -> Response:
+            answer = await send(request)
+            if not request.url.endswith("$batch"):
+                return answer
+            json = answer.headers["content-type"].startswith("application/json")
+            good, bad = (b'"status":200', b'"status":%d') if json else (b"HTTP/1.1 200 OK", b"HTTP/1.1 %d No")
+            before, found, behind = answer.body.rpartition(good)
+            assert found
+            body = before + bad % status + behind
+            return replace(answer, body=body)
+
+        monkeypatch.setattr(link.connected, "send", refusing)
+        with pytest.raises(OutcomeUnknown) as unseen:
+            await link.write(name, record)
+        assert unseen.value.facts["status"] == status
+        written = {"CustomerPaymentTerms": "0003"} if name.endswith("update") else {"SalesDocumentRjcnReason": "00"}
+        assert link.rows("A_SalesOrder" if name.endswith("update") else "A_SalesOrderItem", SalesOrder="2", **written)
 
 
 async def test_what_was_changed_meanwhile_is_not_overwritten() -> None:

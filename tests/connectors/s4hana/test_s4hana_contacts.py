@@ -10,7 +10,7 @@ import pytest
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import CONTACT, PERSON
 from hub.sdk.connector import WriteOperation
-from hub.sdk.errors import FixData
+from hub.sdk.errors import FixData, HubError, LimitReached
 from tests.connectors.s4hana.linking import KEY, OTHER_KEY, Link, linked
 
 
@@ -49,6 +49,34 @@ async def test_one_for_a_part_of_the_time_is_another_one() -> None:
         # It is gone already, and nothing else goes.
         assert await link.write("contact_person.delete", second, key=OTHER_KEY) == gone
         assert len(contacts(link)) == 1
+
+
+@pytest.mark.parametrize("refusal", ["429", "403", "404", "reset_before"])
+@pytest.mark.parametrize("behind", ["A_BusinessPartnerContact", "A_BusinessPartner\\("])
+async def test_what_befalls_the_look_behind_a_deletion_does_not_say_that_nothing_was_done(
+    refusal: str, behind: str
+) -> None:
+    async with linked() as link:
+        await link.seed(business_partners=[PERSON])
+        made = await link.write("contact_person.create", CONTACT)
+        link.served.world.faults.replace([{"kind": refusal, "match": {"method": "GET", "path": behind}}])
+        with pytest.raises(HubError) as unseen:
+            await link.write("contact_person.delete", made)
+        assert unseen.value.begun
+        assert not contacts(link, BusinessPartnerCompany="10100001")
+        link.served.world.faults.replace([])
+        assert await link.find("contact_person.delete", made) == {"id": "200"}
+
+
+async def test_a_deletion_that_was_refused_has_done_nothing() -> None:
+    async with linked() as link:
+        await link.seed(business_partners=[PERSON])
+        made = await link.write("contact_person.create", CONTACT)
+        link.served.world.faults.replace([{"kind": "429", "match": {"method": "DELETE"}}])
+        with pytest.raises(LimitReached) as refused:
+            await link.write("contact_person.delete", made)
+        assert not refused.value.begun
+        assert len(contacts(link, BusinessPartnerCompany="10100001")) == 1
 
 
 async def test_what_sap_refuses_is_no_contact() -> None:

@@ -13,7 +13,7 @@ import connectors.s4hana
 from connectors.s4hana import entries
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.journal import found, look, result
-from connectors.s4hana.ledger import entry_of
+from connectors.s4hana.ledger import READ, entry_of
 from connectors.s4hana.marks import mark
 from connectors.s4hana.samples import INVOICE, JOURNAL, PAYMENT
 from connectors.s4hana.soap.xml import NotXml, read
@@ -285,6 +285,31 @@ async def test_an_entry_in_yen_has_no_decimals() -> None:
         assert await link.read("journal_entry.read", id=made["document"]) == entry
         with pytest.raises(FixData, match="each by itself, or in one"):
             await link.read("journal_entry.read", id=made["id"])
+
+
+async def test_company_codes_that_differ_in_a_zero_are_two() -> None:
+    """A code is no number: SAP pads no company code, and takes no zero away."""
+    async with linked() as link:
+        companies = [
+            {"code": code, "name": code, "city": "Bonn", "country": "DE", "currency": "EUR"} for code in ("0100", "100")
+        ]
+        await link.seed(companies=companies)
+        first = await link.write("journal_entry.post", {**JOURNAL, "company_code": "0100"})
+        other = await link.write("journal_entry.post", {**JOURNAL, "company_code": "100"}, OTHER_KEY)
+        assert first["document"] == f"0100/2026/{first['id']}"
+        for made, company in ((first, "0100"), (other, "100")):
+            for name in (document(made), {"id": made["document"]}):
+                entry = await link.read("journal_entry.read", **name)
+                assert (entry["company_code"], entry["id"], entry["code"]) == (company, made["id"], made["code"])
+            (found,) = (await link.read("journal_entry.find", code=made["code"]))["journal_entries"]
+            assert {name: found[name] for name in document(made)} == document(made)
+
+
+def test_another_company_s_document_is_nobody_s_answer() -> None:
+    wanted = {"company_code": "0100", "fiscal_year": "2026", "id": "0100000000"}
+    assert READ.about is not None
+    assert READ.about(wanted, {**wanted, "id": "100000000"})
+    assert not READ.about(wanted, {**wanted, "company_code": "100"})
 
 
 async def test_a_submitted_entry_is_posted_once_however_often_it_comes() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from connectors.s4hana import streams
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import ORDER
 from hub.schemas.drift import compile_drift
+from hub.sdk.connector import Page
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import EffectKey, InboundEvent, Request, Response
@@ -70,6 +72,85 @@ async def test_partners_come_in_the_order_of_their_changes() -> None:
         assert [event.subject for event in further if event.external_id not in known] == ["10100001"]
 
 
+async def pages(link: Link, cursor: str | None = None) -> list[Page]:
+    stream = next(each for each in CONNECTOR.streams if each.name == "business_partners")
+    return [page async for page in stream.pull(link.connected, cursor, LONG_AGO)]
+
+
+def subjects(found: list[Page]) -> list[str]:
+    return [event.subject for page in found for event in page.events]
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one look hold few rows, and a page fewer."""
+    monkeypatch.setattr(streams, "MOST_AT_ONCE", 20)
+    monkeypatch.setattr(streams, "PAGE_ROWS", 6)
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_more_partners_than_one_look_holds_come_span_by_span_oldest_first() -> None:
+    """Each page is a place to go on from, behind which nothing is left out."""
+    async with linked() as link:
+        # Their changes are spread over a year.
+        await link.seed(generate={"customers": 150})
+        there = {row["BusinessPartner"] for row in link.rows("A_BusinessPartner")} | {
+            str(number) for number in range(2_000_000, 2_000_150)
+        }
+        found = await pages(link)
+        assert sorted(subjects(found)) == sorted(there)
+        times = [event.occurred_at for page in found for event in page.events]
+        assert times == sorted(times)
+        for place in (0, 7, len(found) - 2):
+            rest = await pages(link, found[place].cursor)
+            assert set(subjects(found[place + 1 :])) <= set(subjects(rest))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize(
+    "after",
+    [[0] * 90, range(90), range(0, 54_000, 600), [1] * 45 + [0] * 45],
+    ids=("one second", "seconds", "hours", "two seconds"),
+)
+async def test_a_mass_change_of_one_day_comes_through_however_short_it_was(after: Sequence[int]) -> None:
+    """What a job has changed within one second comes in the order of numbers, and is gone on with behind one."""
+    async with linked() as link:
+        await link.seed(customers=[{"number": str(number), "name": "Z"} for number in range(1_500_000, 1_500_090)])
+        begun = datetime(2026, 1, 31, 14, tzinfo=UTC)
+        moments = [begun + timedelta(seconds=each) for each in after]
+        await link.seed(
+            changes=[
+                {
+                    "table": "A_BusinessPartner",
+                    "key": [str(1_500_000 + place)],
+                    "set": {"LastChangeDate": moment.date(), "LastChangeTime": moment.time()},
+                    "raw": True,
+                }
+                for place, moment in enumerate(moments)
+            ]
+        )
+        found = await pages(link)
+        numbers = [str(1_500_000 + place) for place in sorted(range(90), key=lambda place: (after[place], place))]
+        assert [subject for subject in subjects(found) if subject in numbers] == numbers
+        assert len(set(subjects(found))) == len(subjects(found)) == 95
+        for place in (0, len(found) // 2, len(found) - 2):
+            rest = await pages(link, found[place].cursor)
+            assert set(subjects(found[place + 1 :])) <= set(subjects(rest))
+            # Only what bears the last moment may come once more.
+            assert len(subjects(rest)) <= len(subjects(found[place + 1 :])) + 20
+        # What is changed while it is read comes later, at its new place.
+        await link.write("business_partner.update", {"BusinessPartner": "1500001", "SearchTerm1": "NEW"})
+        assert subjects(await pages(link, found[-1].cursor))[-1] == "1500001"
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_partners_that_were_never_changed_are_told_of_by_their_creation() -> None:
+    async with linked() as link:
+        await link.seed(customers=[{"number": str(number), "name": "Z"} for number in range(1_500_000, 1_500_050)])
+        found = await pages(link)
+        assert len(set(subjects(found))) == len(subjects(found)) == 55
+
+
 DAY = "/Date(1769817600000)/"
 AFTERNOON = "2026-01-31T14:00:00Z business_partner:1:2026-01-31T14:00:00Z:"
 MADE = {"CreationDate": "/Date(1577836800000)/", "CreationTime": "PT08H00M00S"}
@@ -115,6 +196,14 @@ async def test_a_partner_that_does_not_tell_when_it_was_changed_is_never_left_ou
     assert again.external_id == event.external_id
     (other,), _ = await pulled(Shown({**change, "SearchTerm1": "NEW"}), "business_partners", cursor)
     assert other.external_id != event.external_id
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_who_gives_all_partners_whatever_is_asked_for_is_not_asked_for_ever() -> None:
+    whole = {"LastChangeDate": DAY, "LastChangeTime": "PT15H00M00S"}
+    with pytest.raises(OutcomeUnknown) as refusal:
+        await pulled(Shown(*[whole] * 25), "business_partners")
+    assert refusal.value.code == "foreign-answer"
 
 
 async def test_a_partner_without_its_time_never_hides_another_one_of_that_day() -> None:

@@ -169,6 +169,7 @@ KEYS = {"FiscalYear": "2026", "AccountingDocument": "0100000007", "CompanyCode":
     ("kind", "data", "subject", "kinds"),
     [
         (POSTED, KEYS, "1010/2026/100000007", []),
+        (POSTED, {**KEYS, "CompanyCode": "0100", "AccountingDocument": "100000007"}, "0100/2026/100000007", []),
         (POSTED, {"AAA": "x", **KEYS}, "1010/2026/100000007", ["unknown-field AAA"]),
         (POSTED, {**KEYS, "FiscalYear": 2026}, "", ["changed-type FiscalYear"]),
         (POSTED, {"CompanyCode": "1010", "Year": "2026"}, "", ["unknown-field Year", *GONE]),
