@@ -93,7 +93,7 @@ class Asking:
             in_flight=demand.in_flight,
             rate=round(self._conditions.meter.rate(now)),
             took=self._conditions.meter.longest(now),
-            told=self._conditions.told(),
+            told=self._conditions.told,
         )
 
     def _permits(self, demand: Demand) -> int:

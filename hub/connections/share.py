@@ -12,6 +12,7 @@ database's.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -199,8 +200,13 @@ class Share:
             found.append(self._asked_at + _BEAT)
         return min(found, default=None)
 
-    def ask(self, now: int, *, places: int, permits: int, in_flight: int, rate: int, took: int, told: Told) -> Ask:
-        """Form what is asked now, or what was asked and not answered; nothing of it is used meanwhile."""
+    def ask(
+        self, now: int, *, places: int, permits: int, in_flight: int, rate: int, took: int, told: Callable[[], Told]
+    ) -> Ask:
+        """Form what is asked now, or what was asked and not answered; nothing of it is used meanwhile.
+
+        `told` gives what others are to hear; it is asked for only where it goes with this.
+        """
         self._under_way = True
         if self._asked is not None:
             # The lease begins anew, and is to end with what is known now.
@@ -237,7 +243,7 @@ class Share:
             took=took,
             rate=rate,
             in_flight=in_flight,
-            told=told,
+            told=told(),
         )
         self._counted, self._back = {micros: [] for _, micros in self._windows}, []
         self._rushed = places > 0 or permits > 0

@@ -121,7 +121,7 @@ class Account:
         in_flight = len(process.under_way)
         ask = process.share.ask(
             self._shown(process), places=process.waiting, permits=process.waiting + in_flight, in_flight=in_flight,
-            rate=0, took=process.meter.longest(self._shown(process)), told=Told(),
+            rate=0, took=process.meter.longest(self._shown(process)), told=Told,
         )  # fmt: skip
         if arrives:
             process.took = ask.took
@@ -428,7 +428,7 @@ def test_what_was_asked_is_asked_again_with_what_is_known_then_and_its_lease_is_
     ledger, share = Ledger(), Share()
     share.bind(found := lowest([Bound(source="test", concurrency=5)]), found.every, found.burst)
     for sent, took in ((0, 1), (MICROS, 2 * MICROS)):
-        ask = share.ask(sent, places=0, permits=5, in_flight=0, rate=0, took=took, told=Told())
+        ask = share.ask(sent, places=0, permits=5, in_flight=0, rate=0, took=took, told=Told)
         assert (ask.number, ask.wanted, ask.took) == (1, 5, took)
         answer = exchange(ledger, "short", ask, 9 * MICROS + sent, lease=2 * MICROS)
         if not sent:

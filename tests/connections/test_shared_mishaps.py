@@ -1,0 +1,62 @@
+"""What goes wrong between workers that share an account, in virtual time: outages, ends, and news in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from hub.connections.breaker import BreakerState
+from hub.errors import LimitKind, LimitReached, NotSent, OutcomeUnknown
+from hub.model.limits import Asker
+from hub.sdk.connector import Limits
+from tests.connections.shared import AHEAD, Database, Worker
+from tests.connections.virtual import Vendor, now, run
+
+NOBODY = Asker()
+
+
+def vendor(worker: Worker, *, seconds: float) -> Vendor:
+    """Count what arrives of all; `worker` stands for whoever asks."""
+    return Vendor(limiter=worker.limiter, seconds=lambda: seconds)
+
+
+async def none() -> None:
+    """Probe nothing: the target is down."""
+    raise NotSent
+
+
+@pytest.mark.parametrize("learned", ["a pause and a lower limit", "an open breaker"])
+def test_what_was_learned_while_an_asking_failed_reaches_the_others(learned: str) -> None:
+    """What is asked again is what was asked before; what came since goes with the next."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(rate=40, concurrency=20)
+        one, other = (Worker(database, limits, name) for name in ("one", "other"))
+        found = vendor(other, seconds=0.01)
+        await vendor(one, seconds=0.01).ask(NOBODY)
+        async with one.limiter.permit(NOBODY), one.limiter.sending() as start:
+            database.away = True
+            # By then what it asks once a second has failed.
+            await asyncio.sleep(1.5)
+            if learned == "an open breaker":
+                for _ in range(10):
+                    one.limiter.failed(start, OutcomeUnknown(), none)
+            else:
+                one.limiter.refused(start, LimitReached(after=30.0, kind=LimitKind.RATE, status=429))
+        await asyncio.sleep(0.5)
+        database.away = False
+        until = now() + 3
+        while now() < until:
+            with contextlib.suppress(LimitReached):
+                await found.ask(NOBODY)
+            await asyncio.sleep(0.1)
+        standing = other.limiter.standing()
+        if learned == "an open breaker":
+            assert standing.breaker is BreakerState.OPEN
+        else:
+            assert standing.paused_until is not None
+            assert standing.learned_rate is not None
+
+    run(work)
