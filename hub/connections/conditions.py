@@ -395,6 +395,9 @@ class Conditions:
             return
         there = self.shared.there
         changed: dict[str, Any] = {name: there(moment) if moment else 0 for name, moment in moments.items()}
+        if changed.get("down_until"):
+            # It served before that.
+            changed["served_at"] = 0
         if lowered is not None:
             changed["lowered"] = dict(lowered)
         self._untold = replace(self._untold, **changed)

@@ -60,3 +60,36 @@ def test_what_was_learned_while_an_asking_failed_reaches_the_others(learned: str
             assert standing.learned_rate is not None
 
     run(work)
+
+
+def test_a_target_that_answers_a_probe_and_then_fails_again_is_down_for_the_others() -> None:
+    """Both are told within one asking: what came later holds."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=20)
+        one, other = (Worker(database, limits, name) for name in ("one", "other"))
+        probed = asyncio.Event()
+
+        async def probe() -> None:
+            # The answer comes when the ledger cannot be asked.
+            database.away = True
+            await asyncio.sleep(0.5)
+            probed.set()
+
+        await vendor(other, seconds=0.01).ask(NOBODY)
+        async with one.limiter.permit(NOBODY), one.limiter.sending() as start:
+            for _ in range(10):
+                one.limiter.failed(start, OutcomeUnknown(), probe)
+        await probed.wait()
+        await asyncio.sleep(0)
+        async with one.limiter.permit(NOBODY), one.limiter.sending() as start:
+            one.limiter.failed(start, OutcomeUnknown(), none)
+        assert one.limiter.is_open
+        database.away = False
+        await asyncio.sleep(1.5)
+        with pytest.raises(LimitReached) as told:
+            await vendor(other, seconds=0.01).ask(NOBODY)
+        assert told.value.code == "target-down"
+        assert other.limiter.is_open
+
+    run(work)
