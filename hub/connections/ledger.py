@@ -43,6 +43,9 @@ LEASE = 5 * MICROS
 #: Places are given that become free within this time from now, and so long work goes on while nobody can be asked. What
 #: becomes free so soon everybody has told of: the shortest window is a second, and all ask several times in it.
 HORIZON = 600_000
+#: So long those who are silent are waited for where nobody at all was heard for a lease: who lives tries five times in
+#: a second.
+_A_MOMENT = 3 * MICROS // 4
 #: So long, at the least, a request of who is gone is taken to keep its permit: quick ones may take many times as long
 #: as others, but hardly a second.
 _OUTLASTS = MICROS
@@ -164,16 +167,22 @@ class Holder(msgspec.Struct, kw_only=True, omit_defaults=True):
     rate: int = 0
     in_flight: int = 0
 
+    @property
+    def uses(self) -> int:
+        """Give how many may be in flight by it: more than its permits where it has lost them meanwhile."""
+        return max(self.permits, self.in_flight)
+
 
 class Ledger(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where an account stands.
 
     `counted` has, for each window, until when places still count at the vendor, with how many do so. `due` is the even
     moment after all that were given, and `slots` are those that came back. `gone` are permits of processes that are
-    gone, with the time from which they are free.
+    gone, with the time from which they are free. Until `awaits` nobody's lease ends: the database was away.
     """
 
     at: int = 0
+    awaits: int = 0
     due: int = 0
     slots: list[int] = []
     counted: dict[int, list[tuple[int, int]]] = {}
@@ -187,8 +196,15 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int, *, lease: int = LEAS
 
     A clock of the database that was put back stands still until it has caught up.
     """
-    now = ledger.at = max(now, ledger.at)
-    _bury(ledger, now)
+    now = max(now, ledger.at)
+    if now - ledger.at > lease:
+        # Whoever was silent while others were heard is gone all the same.
+        _bury(ledger, ledger.at)
+        ledger.awaits = now + (lease if _lives_and_was_silent(ledger, name) else _A_MOMENT)
+    ledger.at = now
+    if now >= ledger.awaits:
+        _bury(ledger, now)
+    _free(ledger, now)
     holder = ledger.holders.get(name)
     if holder is None:
         if ask.permits or any(ask.keeps) or any(ask.counted):
@@ -241,16 +257,26 @@ class _Place(msgspec.Struct, frozen=True):
         return max(self.even, *self.free) if self.free else self.even
 
 
+def _lives_and_was_silent(ledger: Ledger, name: str) -> bool:
+    """Tell whether a process asks now that should have asked before, so that the others may live as well."""
+    holder = ledger.holders.get(name)
+    return holder is not None and bool(holder.permits or any(holder.held.values()))
+
+
 def _bury(ledger: Ledger, now: int) -> None:
-    """Take note of what has become free, and of processes whose lease is over."""
+    """Take note of processes whose lease is over."""
     for name in [name for name, holder in ledger.holders.items() if holder.until < now]:
         holder = ledger.holders.pop(name)
         ends = holder.until + holder.lasts
         for micros, count in holder.held.items():
             if count:
                 insort(ledger.counted.setdefault(micros, []), (ends + micros, count))
-        if holder.permits:
-            ledger.gone.append((holder.until + _outlasts(holder), holder.permits))
+        if holder.uses:
+            ledger.gone.append((holder.until + _outlasts(holder), holder.uses))
+
+
+def _free(ledger: Ledger, now: int) -> None:
+    """Take note of what has become free."""
     for micros, counted in ledger.counted.items():
         ledger.counted[micros] = [entry for entry in counted if entry[0] > now]
     ledger.gone = [entry for entry in ledger.gone if entry[0] > now]
@@ -378,7 +404,9 @@ def _permit(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> int:
     """Give permits, or tell how many are the process's part; nothing is taken that it has not given back."""
     holder.permits, holder.wanted = min(ask.permits, holder.permits), ask.wanted
     asking = [other for other in ledger.holders.values() if other.wanted and other.asked_at >= now - _RECENT]
-    held = sum(other.permits for other in ledger.holders.values()) + sum(number for _, number in ledger.gone)
+    # Of its own what is under way takes no more than the permits that it is given for that.
+    others = sum(other.uses for other in ledger.holders.values() if other is not holder)
+    held = others + holder.permits + sum(number for _, number in ledger.gone)
     # What is kept by who is silent, or gone, is not there to be divided yet: the others share the rest evenly.
     whole = max(ask.concurrency - held + sum(other.permits for other in asking), 0)
     parts = parts_of([other.wanted for other in asking], whole, _order(asking, whole, now))

@@ -8,6 +8,7 @@ import contextlib
 import pytest
 
 from hub.connections.breaker import BreakerState
+from hub.connections.ledger import MICROS, Ask, Ledger, exchange
 from hub.errors import LimitKind, LimitReached, NotSent, OutcomeUnknown
 from hub.model.limits import Asker
 from hub.sdk.connector import Limits
@@ -93,3 +94,52 @@ def test_a_target_that_answers_a_probe_and_then_fails_again_is_down_for_the_othe
         assert other.limiter.is_open
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    ("holds", "later"),
+    [
+        pytest.param(1, 3.0, id="one that held something asks long before"),
+        pytest.param(0, 0.5, id="one that held nothing asks a little before"),
+    ],
+)
+def test_after_the_database_was_away_nobody_has_what_is_in_use(holds: int, later: float) -> None:
+    """The vendor has become slow just before: by what was told its requests should have ended long ago."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=6)
+        one, other = (Worker(database, limits, name, lasts=60) for name in ("one", "other"))
+        for worker in (one, other):
+            await vendor(worker, seconds=0.3).ask(NOBODY)
+        slow = [asyncio.create_task(vendor(other, seconds=25).ask(NOBODY)) for _ in range(6 - holds)]
+        slow += [asyncio.create_task(vendor(one, seconds=25).ask(NOBODY)) for _ in range(holds)]
+        await asyncio.sleep(4)
+        assert (one.limiter.in_flight, other.limiter.in_flight) == (holds, 6 - holds)
+        database.away = True
+        await asyncio.sleep(9)
+        many = [asyncio.create_task(vendor(one, seconds=0.3).ask(NOBODY, patient=True)) for _ in range(20)]
+        other.line.crashed = True
+        database.away = False
+        highest = 0
+        for step in range(400):
+            await asyncio.sleep(0.05)
+            other.line.crashed = step * 0.05 < later
+            highest = max(highest, one.limiter.in_flight + other.limiter.in_flight)
+        assert highest == 6
+        await asyncio.gather(*slow, *many)
+        assert other.limiter.in_flight == 0
+
+    run(work)
+
+
+def test_who_has_more_under_way_than_permits_is_counted_with_what_is_under_way() -> None:
+    """Whose lease was over begins without permits, and with what it still has at the vendor."""
+    ledger = Ledger()
+
+    def ask(name: str, number: int, **what: int) -> int:
+        return exchange(ledger, name, Ask(number=number, concurrency=5, **what), MICROS).permits
+
+    assert ask("one", 1, wanted=5, in_flight=4) == 5
+    assert ask("other", 1, wanted=5) == 0
+    assert ask("one", 2, wanted=5, in_flight=4, permits=0) < 4
+    assert ask("other", 2, wanted=5) == 1
