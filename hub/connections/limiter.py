@@ -349,7 +349,7 @@ class Limiter:
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _anybody(self) -> bool:
-        if self._asking is not None and self._asking.busy:
+        if self._asking is not None and (self._in_flight or self._asking.busy):
             return True
         return bool(self._row or self._gate or self._recall.pending or self.is_open)
 

@@ -80,6 +80,8 @@ class Share:
         self._burst = self._concurrency = 1
         self._begin()
         self._number = 0
+        #: How many requests were said to be under way for which there is no permit.
+        self._over = 0
         self._asked: tuple[Ask, int] | None = None
         self._asked_at = self._again = -_BEAT
         self._under_way = False
@@ -137,9 +139,8 @@ class Share:
     @property
     def busy(self) -> bool:
         """Tell whether there is anything that the ledger is to hear of."""
-        return bool(self._asked or self._permits or self._even or self._back or any(self._counted.values())) or any(
-            map(len, self._arrivals.values())
-        )
+        held = self._asked or self._permits or self._over or self._even or self._back or any(self._counted.values())
+        return bool(held) or any(map(len, self._arrivals.values()))
 
     def ready(self, now: int, ahead: int) -> int | None:
         """Give from when one more may start after `ahead` others; None when that is not in hand."""
@@ -192,7 +193,7 @@ class Share:
         if short:
             late = self._asked_at + _OFTEN if permits > held else max(later, self._again)
             found.append(soon if empty and not self._rushed else late)
-        if self._permits > self._part and in_flight < self._permits:
+        if (self._permits > self._part and in_flight < self._permits) or in_flight < self._over:
             found.append(soon)
         if self._back or any(self._counted.values()) or (self._even and not places):
             found.append(later)
@@ -246,6 +247,7 @@ class Share:
             told=told(),
         )
         self._counted, self._back = {micros: [] for _, micros in self._windows}, []
+        self._over = max(in_flight - self._permits, 0)
         self._rushed = places > 0 or permits > 0
         self._asked, self._asked_at = (ask, now), now
         return ask

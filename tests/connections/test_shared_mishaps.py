@@ -143,3 +143,29 @@ def test_who_has_more_under_way_than_permits_is_counted_with_what_is_under_way()
     assert ask("other", 1, wanted=5) == 0
     assert ask("one", 2, wanted=5, in_flight=4, permits=0) < 4
     assert ask("other", 2, wanted=5) == 1
+
+
+def test_who_was_cut_off_is_counted_with_what_it_has_under_way_until_that_ends() -> None:
+    """Its permits are others' by then, who give them back; and they have them again when its requests have ended."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=6)
+        one, other = (Worker(database, limits, name, lasts=60) for name in ("one", "other"))
+        await vendor(other, seconds=0.3).ask(NOBODY)
+        one.work(vendor(one, seconds=0.3), 40, many=1)
+        slow = [asyncio.create_task(vendor(other, seconds=20).ask(NOBODY)) for _ in range(5)]
+        await asyncio.sleep(4)
+        assert other.limiter.in_flight == 5
+        other.line.crashed = True
+        one.work(vendor(one, seconds=0.3), 40, many=20)
+        await asyncio.sleep(11.5)
+        assert (one.limiter.in_flight, other.limiter.in_flight) == (6, 5)
+        other.line.crashed = False
+        await asyncio.sleep(2)
+        assert other.limiter.in_flight == 5
+        assert one.limiter.in_flight <= 1
+        await asyncio.gather(*slow)
+        await asyncio.sleep(1.5)
+        assert one.limiter.in_flight == 6
+
+    run(work)
