@@ -12,7 +12,7 @@ from hub.connections.ledger import MICROS, Ask, Ledger, exchange
 from hub.errors import LimitKind, LimitReached, NotSent, OutcomeUnknown
 from hub.model.limits import Asker
 from hub.sdk.connector import Limits
-from tests.connections.shared import AHEAD, Database, Worker
+from tests.connections.shared import Database, Worker
 from tests.connections.virtual import Vendor, now, run
 
 NOBODY = Asker()
