@@ -188,6 +188,13 @@ class Conditions:
         if self.shared is not None:
             self.shared.ended(start, now)
 
+    def undo(self, start: Start, now: int) -> None:
+        """Learn that a request did not leave; of a quota it stays counted."""
+        self.meter.end(start.at, now)
+        self.pace.undo(start)
+        if self.shared is not None:
+            self.shared.undo(start)
+
     def shut(self, now: int) -> Shut | None:
         """Tell whether nothing goes out for long."""
         if self.breaker.state is BreakerState.OPEN:

@@ -272,7 +272,7 @@ def _bury(ledger: Ledger, now: int) -> None:
             if count:
                 insort(ledger.counted.setdefault(micros, []), (ends + micros, count))
         if holder.uses:
-            ledger.gone.append((holder.until + _outlasts(holder), holder.uses))
+            ledger.gone.append((holder.until + outlasts(holder.lasts, holder.took), holder.uses))
 
 
 def _free(ledger: Ledger, now: int) -> None:
@@ -282,11 +282,9 @@ def _free(ledger: Ledger, now: int) -> None:
     ledger.gone = [entry for entry in ledger.gone if entry[0] > now]
 
 
-def _outlasts(holder: Holder) -> int:
+def outlasts(lasts: int, took: int) -> int:
     """Give for how long its last request may keep a permit of who is gone, by how long its requests took of late."""
-    if not holder.took:
-        return holder.lasts
-    return min(holder.lasts, max(_OUTLASTS, 2 * holder.took))
+    return min(lasts, max(_OUTLASTS, 2 * took)) if took else lasts
 
 
 def _bind(ledger: Ledger, ask: Ask, now: int) -> None:

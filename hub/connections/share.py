@@ -178,6 +178,11 @@ class Share:
         for micros, arrivals in self._arrivals.items():
             self._counted[micros] += [self._difference.there(at) for at in arrivals.answered(start, now)]
 
+    def undo(self, start: Start) -> None:
+        """Learn that a request did not leave."""
+        for arrivals in self._arrivals.values():
+            arrivals.undo(start)
+
     def due(self, now: int, *, places: int, permits: int, in_flight: int, tells: bool, listens: bool) -> int | None:
         """Give when to ask: for places and permits, to give back, to be heard of, or to hear; None for not at all."""
         if self._under_way:
@@ -279,12 +284,15 @@ class Share:
         self._again = here(answer.again) if answer.again else now + _SELDOM
         self.parties, self.others_rate, self.others_in_flight = answer.parties, answer.rate, answer.in_flight
 
-    def let_go(self, now: int) -> None:
-        """Keep nothing: what is under way counts from now on, and is not waited for."""
+    def let_go(self, now: int, in_flight: int) -> None:
+        """Keep nothing but the permits of what is under way: that is not waited for, and the vendor goes on with it.
+
+        It counts from now on; what has just been sent is held until the lease is over.
+        """
         self._give_back()
         for micros, arrivals in self._arrivals.items():
-            for start in list(arrivals):
-                self._counted[micros] += [self._difference.there(at) for at in arrivals.answered(start, now)]
+            self._counted[micros] += [self._difference.there(at) for at in arrivals.let_go(now)]
+        self._permits = min(self._permits, in_flight)
         self._used_at = now - _IDLE - 1
 
     def failed(self, now: int) -> None:

@@ -98,10 +98,10 @@ class Account:
     def end(self, process: Process) -> None:
         """Let a process end in order; what is under way goes on at the vendor, but is broken off."""
         if process.share.busy:
-            process.share.let_go(self._shown(process))
+            process.share.let_go(self._shown(process), len(process.under_way))
             process.waiting = 0
             self.ask(process, arrives=True, comes=False)
-        self.processes.remove(process)
+        self.die(process)
 
     def limit(self, *bounds: Bound) -> None:
         """Let other sources besides the first name limits, at all processes at once."""
@@ -234,12 +234,11 @@ class Odd(RuleBasedStateMachine):
         """Let a process die."""
         self.account.die(self._one(data))
 
-    @precondition(lambda self: any(not process.under_way for process in self.account.processes))
+    @precondition(lambda self: self.account.processes)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
-        """Let a process that has nothing under way end in order."""
-        idle = [process for process in self.account.processes if not process.under_way]
-        self.account.end(data.draw(st.sampled_from(idle)))
+        """Let a process end in order, whatever it has under way."""
+        self.account.end(self._one(data))
 
     @rule(bounds=st.lists(st.sampled_from(_POLICIES), max_size=2))
     def lower(self, bounds: list[Bound]) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from hub.connections.breaker import BreakerState
 from hub.connections.ledger import MICROS, Ask, Ledger, exchange
+from hub.connections.limiter import Limiter
 from hub.errors import LimitKind, LimitReached, NotSent, OutcomeUnknown
+from hub.model.ambient import to_micros
 from hub.model.limits import Asker
 from hub.sdk.connector import Limits
 from tests.connections.shared import Database, Worker
-from tests.connections.virtual import Vendor, now, run
+from tests.connections.virtual import ZERO, Vendor, ambient, most_within, now, run
 
 NOBODY = Asker()
 
@@ -167,5 +169,111 @@ def test_who_was_cut_off_is_counted_with_what_it_has_under_way_until_that_ends()
         await asyncio.gather(*slow)
         await asyncio.sleep(1.5)
         assert one.limiter.in_flight == 6
+
+    run(work)
+
+
+def test_who_ends_in_order_keeps_the_permits_of_what_it_breaks_off() -> None:
+    """The vendor goes on with that: the others have its permits when it has likely ended, and all else at once."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=6)
+        one, other = (Worker(database, limits, name, lasts=60) for name in ("one", "other"))
+        await vendor(one, seconds=0.3).ask(NOBODY)
+        slow = [asyncio.create_task(vendor(one, seconds=8).ask(NOBODY)) for _ in range(4)]
+        await asyncio.sleep(3)
+        other.work(vendor(other, seconds=0.3), 40, many=20)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        one.limiter.close()
+        one.line.crashed = True
+        await asyncio.sleep(1)
+        assert other.limiter.in_flight == 2
+        ended = now() + 4
+        while now() < ended:
+            await asyncio.sleep(0.05)
+            assert other.limiter.in_flight <= 2
+        # The lease, and twice the age of the oldest.
+        await asyncio.sleep(5 + 6.5 - 5)
+        assert other.limiter.in_flight == 6
+
+    run(work)
+
+
+def test_what_is_broken_off_counts_on_where_the_process_goes_on() -> None:
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=6)
+        one = Worker(database, limits, "one", lasts=60)
+        await vendor(one, seconds=0.3).ask(NOBODY)
+        slow = [asyncio.create_task(vendor(one, seconds=8).ask(NOBODY)) for _ in range(4)]
+        await asyncio.sleep(3)
+        for task in slow:
+            task.cancel()
+        await asyncio.sleep(4)
+        assert one.limiter.in_flight == 4
+        await asyncio.sleep(3)
+        assert one.limiter.in_flight == 0
+
+    run(work)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_is_held_up_before_it_leaves_leaves_at_its_pace(*, shared: bool) -> None:
+    """What must be durable before takes three seconds: what passed the gate meanwhile does not leave all at once."""
+
+    async def work() -> None:
+        limits, arrivals, durable = Limits(rate=10, concurrency=50), list[float](), asyncio.Event()
+        limiter = Worker(Database(), limits, "one").limiter if shared else Limiter(limits, ambient())
+
+        async def leave() -> None:
+            await durable.wait()
+
+        async def ask() -> None:
+            async with limiter.permit(NOBODY, patient=True), limiter.sending(leave=leave) as start:
+                assert start.sent == pytest.approx(to_micros(ZERO) + now() * 1_000_000, abs=1)
+                arrivals.append(now())
+                await asyncio.sleep(0.3)
+                limiter.served(start)
+
+        asks = [asyncio.create_task(ask()) for _ in range(60)]
+        await asyncio.sleep(3)
+        durable.set()
+        began = now()
+        await asyncio.gather(*asks)
+        assert most_within(arrivals, 1) <= 10
+        # Nothing that did not leave has cost a place.
+        assert now() <= began + 60 / 10 + 1.5
+
+    run(work)
+
+
+def test_what_is_held_up_until_the_lease_is_over_does_not_leave() -> None:
+    """Its permit is another's by then."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=1)
+        one, other = (Worker(database, limits, name, lasts=10) for name in ("one", "other"))
+        durable, left = asyncio.Event(), list[float]()
+
+        async def leave() -> None:
+            await durable.wait()
+
+        async def ask() -> None:
+            async with one.limiter.permit(NOBODY, patient=True), one.limiter.sending(leave=leave):
+                left.append(now())
+
+        task = asyncio.create_task(ask())
+        await asyncio.sleep(0.5)
+        one.line.crashed = True
+        slow = asyncio.create_task(vendor(other, seconds=10).ask(NOBODY, patient=True))
+        await asyncio.sleep(20)
+        assert other.limiter.in_flight == 1
+        durable.set()
+        await asyncio.sleep(1)
+        assert left == []
+        one.line.crashed = False
+        await asyncio.gather(slow, task)
+        assert left
 
     run(work)
