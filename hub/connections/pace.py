@@ -250,5 +250,6 @@ class Pace:
 
     def undo(self, start: Start) -> None:
         """Learn that it did not leave."""
+        self._due -= self._every or 0
         for sliding in self._windows:
             sliding.undo(start)

@@ -276,7 +276,7 @@ def test_under_full_load_nothing_is_over_whoever_dies_and_whatever_is_lost(
         account.pass_time(chance.randrange(1_000, 20_000))
         match chance.randrange(1500):
             case 0:
-                account.die(chance.choice(account.processes))
+                chance.choice([account.die, account.end])(chance.choice(account.processes))
                 account.arrive(chance.randrange(-9, 9) * MICROS)
             case 1:
                 account.limit(*chance.sample(_POLICIES, chance.randrange(3)))
