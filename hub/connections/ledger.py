@@ -19,10 +19,17 @@ Its permits are free earlier, so that work goes on soon after a crash: when the 
 that its longest request of late took, no less than a second and no more than the `timeout`. Each process tells that
 time: of the longest that ended within a minute or two, or the age of the oldest under way, so that a vendor that
 becomes slow is noticed before it answers; a request that was given up took as long as its `timeout`. Who has not been
-served of late cannot tell, and its permits are free after the `timeout`. All this is a guess. Where a request takes
-longer still, one more is in flight than the vendor allows; it refuses that one, which has done nothing and is sent
-again, and the account goes slower for a while, as after any refusal. Mostly there is more time than that: who was
-killed sent nothing in what was left of its lease, and only who is cut off goes on until its end.
+served of late cannot tell, and its permits are free after the `timeout`. All this is a guess. Where requests take
+longer still, more are in flight than the vendor allows, by as many as who is gone had under way, if the vendor became
+slow just then. It refuses what is too many, which has done nothing and is sent again, and the account goes slower for a
+while, as after any refusal. Mostly there is more time than that: who was killed sent nothing in what was left of its
+lease, and only who is cut off goes on until its end. Who is heard again counts with what it has under way, also where
+its permits are others' by then; they give them back. Who ends in order gives back at once all but the permits of what
+it breaks off.
+
+Where nobody at all was heard for longer than a lease, the database was away or everybody stood still, and that a lease
+is over says nothing of who held it. So it ends later: by a moment, in which who lives is heard, and by a lease where
+somebody is heard who should have asked before, because then others are likely to come as well.
 
 All of it is pure: a ledger, what a process asks, the time. An asking has a number, and the answer to the last one is
 kept, so that an answer that was lost is given again and nothing is given twice. Times are microseconds.
