@@ -138,13 +138,14 @@ def test_who_has_more_under_way_than_permits_is_counted_with_what_is_under_way()
     """Whose lease was over begins without permits, and with what it still has at the vendor."""
     ledger = Ledger()
 
-    def ask(name: str, number: int, **what: int) -> int:
-        return exchange(ledger, name, Ask(number=number, concurrency=5, **what), MICROS).permits
+    def ask(name: str, number: int, in_flight: int = 0) -> int:
+        asked = Ask(number=number, concurrency=5, wanted=5, in_flight=in_flight)
+        return exchange(ledger, name, asked, MICROS).permits
 
-    assert ask("one", 1, wanted=5, in_flight=4) == 5
-    assert ask("other", 1, wanted=5) == 0
-    assert ask("one", 2, wanted=5, in_flight=4, permits=0) < 4
-    assert ask("other", 2, wanted=5) == 1
+    assert ask("one", 1, in_flight=4) == 5
+    assert ask("other", 1) == 0
+    assert ask("one", 2, in_flight=4) < 4
+    assert ask("other", 2) == 1
 
 
 def test_who_was_cut_off_is_counted_with_what_it_has_under_way_until_that_ends() -> None:
