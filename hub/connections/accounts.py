@@ -87,7 +87,8 @@ class Account:
 
         A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises, and
         `LimitReached` when nothing goes out any more; a breaker's `probe` goes past the row. `leave` is awaited when
-        nothing stands between the request and its way any more; it goes nowhere when that raises.
+        nothing stands between the request and its way any more; it goes nowhere when that raises, and is limited anew
+        when that takes long.
         """
         try:
             answer, headers = await self._signed(request, probe=probe, leave=leave)
@@ -168,9 +169,7 @@ class Account:
         leave: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
         """Send at the moment the limits let it, and let them learn from what comes."""
-        async with self.limiter.sending(probe=probe) as start:
-            if leave is not None:
-                await leave()
+        async with self.limiter.sending(probe=probe, leave=leave) as start:
             try:
                 response = await self.transport.send(request, headers, self.settings.timeout)
             except (NotSent, OutcomeUnknown) as error:

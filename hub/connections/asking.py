@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hub.connections.breaker import BreakerState
-from hub.connections.conditions import Conditions
-from hub.connections.ledger import Answer, Ask
+from hub.connections.conditions import SECOND, Conditions
+from hub.connections.ledger import Answer, Ask, outlasts
+from hub.connections.pace import Start
 from hub.connections.share import Share
 from hub.errors import DatabaseAway
 
@@ -44,6 +45,7 @@ class Asking:
         conditions: Conditions,
         *,
         now: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]],
         told: Callable[[], None],
     ) -> None:
         """Take what asks, the way, and what learns from the answers."""
@@ -51,6 +53,8 @@ class Asking:
         self._line = line
         self._conditions = conditions
         self._now = now
+        self._sleep = sleep
+        self._broken_off: set[asyncio.Task[None]] = set()
         self._told = told
         self._task: asyncio.Task[None] | None = None
 
@@ -79,11 +83,23 @@ class Asking:
         ask = self._form(now, demand)
         self._task = asyncio.get_running_loop().create_task(self._exchange(ask))
 
-    def close(self, now: int) -> None:
-        """Give back everything; nothing is used any more."""
+    def outlast(self, start: Start, end: Callable[[Start], None]) -> None:
+        """Take a request for which nobody waits any more to be under way for as long as the vendor may be at it."""
+        task = asyncio.get_running_loop().create_task(self._outlast(start, end))
+        self._broken_off.add(task)
+        task.add_done_callback(self._broken_off.discard)
+
+    async def _outlast(self, start: Start, end: Callable[[Start], None]) -> None:
+        now, lasts = self._now(), self._share.lasts
+        likely = min(outlasts(lasts, self._conditions.meter.longest(now)), start.sent + lasts - now)
+        await self._sleep(max(likely, 0) / SECOND)
+        end(start)
+
+    def close(self, now: int, in_flight: int) -> None:
+        """Give back everything but the permits of what is under way, which end with the lease as a dead one's do."""
         if self._task is None and self._share.busy:
-            self._share.let_go(now)
-            self._line.leave(self._conditions.budget, self._form(now, Demand(0, 0)))
+            self._share.let_go(now, in_flight)
+            self._line.leave(self._conditions.budget, self._form(now, Demand(0, in_flight)))
 
     def _form(self, now: int, demand: Demand) -> Ask:
         return self._share.ask(
@@ -93,7 +109,7 @@ class Asking:
             in_flight=demand.in_flight,
             rate=round(self._conditions.meter.rate(now)),
             took=self._conditions.meter.longest(now),
-            told=self._conditions.told(),
+            told=self._conditions.told,
         )
 
     def _permits(self, demand: Demand) -> int:

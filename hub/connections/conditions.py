@@ -188,6 +188,13 @@ class Conditions:
         if self.shared is not None:
             self.shared.ended(start, now)
 
+    def undo(self, start: Start, now: int) -> None:
+        """Learn that a request did not leave; of a quota it stays counted."""
+        self.meter.end(start.at, now)
+        self.pace.undo(start)
+        if self.shared is not None:
+            self.shared.undo(start)
+
     def shut(self, now: int) -> Shut | None:
         """Tell whether nothing goes out for long."""
         if self.breaker.state is BreakerState.OPEN:
@@ -395,6 +402,9 @@ class Conditions:
             return
         there = self.shared.there
         changed: dict[str, Any] = {name: there(moment) if moment else 0 for name, moment in moments.items()}
+        if changed.get("down_until"):
+            # It served before that.
+            changed["served_at"] = 0
         if lowered is not None:
             changed["lowered"] = dict(lowered)
         self._untold = replace(self._untold, **changed)

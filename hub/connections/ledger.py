@@ -19,10 +19,17 @@ Its permits are free earlier, so that work goes on soon after a crash: when the 
 that its longest request of late took, no less than a second and no more than the `timeout`. Each process tells that
 time: of the longest that ended within a minute or two, or the age of the oldest under way, so that a vendor that
 becomes slow is noticed before it answers; a request that was given up took as long as its `timeout`. Who has not been
-served of late cannot tell, and its permits are free after the `timeout`. All this is a guess. Where a request takes
-longer still, one more is in flight than the vendor allows; it refuses that one, which has done nothing and is sent
-again, and the account goes slower for a while, as after any refusal. Mostly there is more time than that: who was
-killed sent nothing in what was left of its lease, and only who is cut off goes on until its end.
+served of late cannot tell, and its permits are free after the `timeout`. All this is a guess. Where requests take
+longer still, more are in flight than the vendor allows, by as many as who is gone had under way, if the vendor became
+slow just then. It refuses what is too many, which has done nothing and is sent again, and the account goes slower for a
+while, as after any refusal. Mostly there is more time than that: who was killed sent nothing in what was left of its
+lease, and only who is cut off goes on until its end. Who is heard again counts with what it has under way, also where
+its permits are others' by then; they give them back. Who ends in order gives back at once all but the permits of what
+it breaks off.
+
+Where nobody at all was heard for longer than a lease, the database was away or everybody stood still, and that a lease
+is over says nothing of who held it. So it ends later: by a moment, in which who lives is heard, and by a lease where
+somebody is heard who should have asked before, because then others are likely to come as well.
 
 All of it is pure: a ledger, what a process asks, the time. An asking has a number, and the answer to the last one is
 kept, so that an answer that was lost is given again and nothing is given twice. Times are microseconds.
@@ -43,6 +50,9 @@ LEASE = 5 * MICROS
 #: Places are given that become free within this time from now, and so long work goes on while nobody can be asked. What
 #: becomes free so soon everybody has told of: the shortest window is a second, and all ask several times in it.
 HORIZON = 600_000
+#: So long those who are silent are waited for where nobody at all was heard for a lease: who lives tries five times in
+#: a second.
+_A_MOMENT = 3 * MICROS // 4
 #: So long, at the least, a request of who is gone is taken to keep its permit: quick ones may take many times as long
 #: as others, but hardly a second.
 _OUTLASTS = MICROS
@@ -164,16 +174,22 @@ class Holder(msgspec.Struct, kw_only=True, omit_defaults=True):
     rate: int = 0
     in_flight: int = 0
 
+    @property
+    def uses(self) -> int:
+        """Give how many may be in flight by it: more than its permits where it has lost them meanwhile."""
+        return max(self.permits, self.in_flight)
+
 
 class Ledger(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where an account stands.
 
     `counted` has, for each window, until when places still count at the vendor, with how many do so. `due` is the even
     moment after all that were given, and `slots` are those that came back. `gone` are permits of processes that are
-    gone, with the time from which they are free.
+    gone, with the time from which they are free. Until `awaits` nobody's lease ends: the database was away.
     """
 
     at: int = 0
+    awaits: int = 0
     due: int = 0
     slots: list[int] = []
     counted: dict[int, list[tuple[int, int]]] = {}
@@ -187,8 +203,15 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int, *, lease: int = LEAS
 
     A clock of the database that was put back stands still until it has caught up.
     """
-    now = ledger.at = max(now, ledger.at)
-    _bury(ledger, now)
+    now = max(now, ledger.at)
+    if now - ledger.at > lease:
+        # Whoever was silent while others were heard is gone all the same.
+        _bury(ledger, ledger.at)
+        ledger.awaits = now + (lease if _lives_and_was_silent(ledger, name) else _A_MOMENT)
+    ledger.at = now
+    if now >= ledger.awaits:
+        _bury(ledger, now)
+    _free(ledger, now)
     holder = ledger.holders.get(name)
     if holder is None:
         if ask.permits or any(ask.keeps) or any(ask.counted):
@@ -241,26 +264,34 @@ class _Place(msgspec.Struct, frozen=True):
         return max(self.even, *self.free) if self.free else self.even
 
 
+def _lives_and_was_silent(ledger: Ledger, name: str) -> bool:
+    """Tell whether a process asks now that should have asked before, so that the others may live as well."""
+    holder = ledger.holders.get(name)
+    return holder is not None and bool(holder.permits or any(holder.held.values()))
+
+
 def _bury(ledger: Ledger, now: int) -> None:
-    """Take note of what has become free, and of processes whose lease is over."""
+    """Take note of processes whose lease is over."""
     for name in [name for name, holder in ledger.holders.items() if holder.until < now]:
         holder = ledger.holders.pop(name)
         ends = holder.until + holder.lasts
         for micros, count in holder.held.items():
             if count:
                 insort(ledger.counted.setdefault(micros, []), (ends + micros, count))
-        if holder.permits:
-            ledger.gone.append((holder.until + _outlasts(holder), holder.permits))
+        if holder.uses:
+            ledger.gone.append((holder.until + outlasts(holder.lasts, holder.took), holder.uses))
+
+
+def _free(ledger: Ledger, now: int) -> None:
+    """Take note of what has become free."""
     for micros, counted in ledger.counted.items():
         ledger.counted[micros] = [entry for entry in counted if entry[0] > now]
     ledger.gone = [entry for entry in ledger.gone if entry[0] > now]
 
 
-def _outlasts(holder: Holder) -> int:
+def outlasts(lasts: int, took: int) -> int:
     """Give for how long its last request may keep a permit of who is gone, by how long its requests took of late."""
-    if not holder.took:
-        return holder.lasts
-    return min(holder.lasts, max(_OUTLASTS, 2 * holder.took))
+    return min(lasts, max(_OUTLASTS, 2 * took)) if took else lasts
 
 
 def _bind(ledger: Ledger, ask: Ask, now: int) -> None:
@@ -378,7 +409,9 @@ def _permit(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> int:
     """Give permits, or tell how many are the process's part; nothing is taken that it has not given back."""
     holder.permits, holder.wanted = min(ask.permits, holder.permits), ask.wanted
     asking = [other for other in ledger.holders.values() if other.wanted and other.asked_at >= now - _RECENT]
-    held = sum(other.permits for other in ledger.holders.values()) + sum(number for _, number in ledger.gone)
+    # Of its own what is under way takes no more than the permits that it is given for that.
+    others = sum(other.uses for other in ledger.holders.values() if other is not holder)
+    held = others + holder.permits + sum(number for _, number in ledger.gone)
     # What is kept by who is silent, or gone, is not there to be divided yet: the others share the rest evenly.
     whole = max(ask.concurrency - held + sum(other.permits for other in asking), 0)
     parts = parts_of([other.wanted for other in asking], whole, _order(asking, whole, now))

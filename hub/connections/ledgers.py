@@ -55,7 +55,8 @@ class Ledgers:
         self._ready = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._away = False
+        #: What kind of error kept the last ones from being answered.
+        self._failed: type[Exception] | None = None
 
     def exchange(self, budget: str, ask: Ask) -> asyncio.Future[Answer]:
         """Ask for an account; the future raises `DatabaseAway` when nobody knows whether that has arrived."""
@@ -97,21 +98,28 @@ class Ledgers:
                 if connection is None:
                     connection = self._engine.connect()
                 answers = self._answer(connection, asked)
-            except SQLAlchemyError as error:
-                if not self._away:
-                    log.warning("ledgers.away", reason=str(error).splitlines()[0][:200])
-                self._away = True
+            except Exception as error:  # noqa: BLE001 - whoever asks, and everybody who asks later, waits for an answer
+                self._note(error)
                 if connection is not None:
                     _drop(connection)
                 connection = None
                 for each in asked:
                     _tell(each, DatabaseAway())
             else:
-                self._away = False
+                self._failed = None
                 for each, answer in zip(asked, answers, strict=True):
                     _tell(each, answer)
         if connection is not None:
             connection.close()
+
+    def _note(self, error: Exception) -> None:
+        """Say once what is wrong, until it is so no more."""
+        before, self._failed = self._failed, type(error)
+        if not isinstance(error, SQLAlchemyError):
+            if before is not type(error):
+                log.error("ledgers.defect", exc_info=error)
+        elif before is None or not issubclass(before, SQLAlchemyError):
+            log.warning("ledgers.away", reason=str(error).splitlines()[0][:200])
 
     def _answer(self, connection: Connection, asked: Sequence[_Asked]) -> list[Answer]:
         with connection.begin():

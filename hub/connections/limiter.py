@@ -111,7 +111,9 @@ class Limiter:
         )
         self._asking: Asking | None = None
         if shared is not None and line is not None:
-            self._asking = Asking(shared, line, self._conditions, now=self._now, told=self._pump)
+            self._asking = Asking(
+                shared, line, self._conditions, now=self._now, sleep=ambient.clock.sleep, told=self._pump
+            )
         self._conditions.look(self._now())
         if not fresh and shared is None:
             self._conditions.pace.begin_full(self._now())
@@ -141,12 +143,13 @@ class Limiter:
         """
         return Permit(self, asker, patient=patient, look=look)
 
-    def sending(self, *, probe: bool = False) -> Sending:
+    def sending(self, *, probe: bool = False, leave: Callable[[], Awaitable[None]] | None = None) -> Sending:
         """Wait until one request may go out at this moment, and count it; `LimitReached` when nothing does for long.
 
-        A `probe` goes out at once: there is never more than one.
+        A `probe` goes out at once: there is never more than one. `leave` is awaited when the moment has come; where
+        that takes long another moment is waited for, and it is awaited again.
         """
-        return Sending(self, probe=probe)
+        return Sending(self, probe=probe, leave=leave)
 
     def refused(self, start: Start, error: LimitReached) -> None:
         """Learn that a limit refused a request; the error is told when to try again, and in which row to wait.
@@ -201,7 +204,7 @@ class Limiter:
         now = self._now()
         self._conditions.close(now)
         if self._asking is not None:
-            self._asking.close(now)
+            self._asking.close(now, self._in_flight)
 
     def standing(self) -> Standing:
         """Give what is to be seen of the account's budget."""
@@ -262,11 +265,28 @@ class Limiter:
         start.sent = self._now()
         return start
 
+    def leaves(self, start: Start) -> bool:
+        """Tell whether a request still leaves at its moment, which is this one then."""
+        return start.leaves(self._now())
+
     def end(self, start: Start) -> None:
         """Learn that a request is over, or will not be made."""
         self._in_flight -= 1
         self._conditions.end(start, self._now())
         self._pump_soon()
+
+    def undo(self, start: Start) -> None:
+        """Learn that a request did not leave."""
+        self._in_flight -= 1
+        self._conditions.undo(start, self._now())
+        self._pump_soon()
+
+    def break_off(self, start: Start) -> None:
+        """Learn that nobody waits for the end of a request any more; where others share the account it counts on."""
+        if self._asking is None:
+            self.end(start)
+        else:
+            self._asking.outlast(start, self.end)
 
     def _may_enter(self, now: int) -> bool:
         conditions = self._conditions
@@ -349,7 +369,7 @@ class Limiter:
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _anybody(self) -> bool:
-        if self._asking is not None and self._asking.busy:
+        if self._asking is not None and (self._in_flight or self._asking.busy):
             return True
         return bool(self._row or self._gate or self._recall.pending or self.is_open)
 

@@ -22,6 +22,8 @@ from hub.connections.bounds import Window
 _QUICK = 60
 #: Two answers that name times within this of each other mean the same one.
 _ABOUT = 1_000_000
+#: It is settled in no window so soon, of which the shortest is a second.
+_MOMENT = 1_000_000 // _QUICK
 #: So many answers tell whether a vendor is quick.
 _LAST = 32
 
@@ -34,6 +36,13 @@ class Start:
     def __init__(self, at: int) -> None:
         """Take the moment."""
         self.at = self.sent = at
+
+    def leaves(self, now: int) -> bool:
+        """Tell whether it is really sent now, as it may be a moment after it was let go."""
+        if now - self.sent > _MOMENT:
+            return False
+        self.sent = now
+        return True
 
 
 class Arrivals:
@@ -68,6 +77,17 @@ class Arrivals:
             moments.append(now)
         return moments
 
+    def undo(self, start: Start) -> None:
+        """Forget one that did not leave."""
+        self._under_way.pop(start, None)
+
+    def let_go(self, now: int) -> list[int]:
+        """Wait no more for those that the vendor has counted by now, whatever it does with them; gives the moments."""
+        counted = [start for start in self._under_way if start.sent + self._micros // _QUICK <= now]
+        for start in counted:
+            del self._under_way[start]
+        return [now] * len(counted)
+
     def settled(self, now: int) -> list[int]:
         """Give the moments from which those count that have been under way for too long to be waited for."""
         patience, moments = self._patience(), []
@@ -78,8 +98,7 @@ class Arrivals:
 
     def at(self, place: int) -> int:
         """Give the latest moment from which the one at that place of the row counts, if none has been answered."""
-        last = next(islice(self._under_way, min(place, len(self._under_way) - 1), None))
-        return last.sent + self._patience()
+        return max(start.sent for start in islice(self._under_way, place + 1)) + self._patience()
 
     def _patience(self) -> int:
         # The answer of a quick one is waited for as long as a whole window.
@@ -107,6 +126,10 @@ class SlidingWindow:
     def answered(self, start: Start, now: int) -> None:
         """Learn that the vendor has surely counted this one."""
         self._settle(self._arrivals.answered(start, now), now)
+
+    def undo(self, start: Start) -> None:
+        """Forget one that did not leave."""
+        self._arrivals.undo(start)
 
     def ready(self, now: int, ahead: int) -> int:
         """Give when one more may start after `ahead` others; the past when it may now."""
@@ -224,3 +247,9 @@ class Pace:
         """Learn that its answer came, or that none will."""
         for sliding in self._windows:
             sliding.answered(start, now)
+
+    def undo(self, start: Start) -> None:
+        """Learn that it did not leave."""
+        self._due -= self._every or 0
+        for sliding in self._windows:
+            sliding.undo(start)

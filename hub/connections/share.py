@@ -12,6 +12,7 @@ database's.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -79,6 +80,8 @@ class Share:
         self._burst = self._concurrency = 1
         self._begin()
         self._number = 0
+        #: How many requests were said to be under way for which there is no permit.
+        self._over = 0
         self._asked: tuple[Ask, int] | None = None
         self._asked_at = self._again = -_BEAT
         self._under_way = False
@@ -136,9 +139,8 @@ class Share:
     @property
     def busy(self) -> bool:
         """Tell whether there is anything that the ledger is to hear of."""
-        return bool(self._asked or self._permits or self._even or self._back or any(self._counted.values())) or any(
-            map(len, self._arrivals.values())
-        )
+        held = self._asked or self._permits or self._over or self._even or self._back or any(self._counted.values())
+        return bool(held) or any(map(len, self._arrivals.values()))
 
     def ready(self, now: int, ahead: int) -> int | None:
         """Give from when one more may start after `ahead` others; None when that is not in hand."""
@@ -176,6 +178,11 @@ class Share:
         for micros, arrivals in self._arrivals.items():
             self._counted[micros] += [self._difference.there(at) for at in arrivals.answered(start, now)]
 
+    def undo(self, start: Start) -> None:
+        """Learn that a request did not leave."""
+        for arrivals in self._arrivals.values():
+            arrivals.undo(start)
+
     def due(self, now: int, *, places: int, permits: int, in_flight: int, tells: bool, listens: bool) -> int | None:
         """Give when to ask: for places and permits, to give back, to be heard of, or to hear; None for not at all."""
         if self._under_way:
@@ -191,7 +198,7 @@ class Share:
         if short:
             late = self._asked_at + _OFTEN if permits > held else max(later, self._again)
             found.append(soon if empty and not self._rushed else late)
-        if self._permits > self._part and in_flight < self._permits:
+        if (self._permits > self._part and in_flight < self._permits) or in_flight < self._over:
             found.append(soon)
         if self._back or any(self._counted.values()) or (self._even and not places):
             found.append(later)
@@ -199,8 +206,13 @@ class Share:
             found.append(self._asked_at + _BEAT)
         return min(found, default=None)
 
-    def ask(self, now: int, *, places: int, permits: int, in_flight: int, rate: int, took: int, told: Told) -> Ask:
-        """Form what is asked now, or what was asked and not answered; nothing of it is used meanwhile."""
+    def ask(
+        self, now: int, *, places: int, permits: int, in_flight: int, rate: int, took: int, told: Callable[[], Told]
+    ) -> Ask:
+        """Form what is asked now, or what was asked and not answered; nothing of it is used meanwhile.
+
+        `told` gives what others are to hear; it is asked for only where it goes with this.
+        """
         self._under_way = True
         if self._asked is not None:
             # The lease begins anew, and is to end with what is known now.
@@ -237,9 +249,10 @@ class Share:
             took=took,
             rate=rate,
             in_flight=in_flight,
-            told=told,
+            told=told(),
         )
         self._counted, self._back = {micros: [] for _, micros in self._windows}, []
+        self._over = max(in_flight - self._permits, 0)
         self._rushed = places > 0 or permits > 0
         self._asked, self._asked_at = (ask, now), now
         return ask
@@ -271,12 +284,15 @@ class Share:
         self._again = here(answer.again) if answer.again else now + _SELDOM
         self.parties, self.others_rate, self.others_in_flight = answer.parties, answer.rate, answer.in_flight
 
-    def let_go(self, now: int) -> None:
-        """Keep nothing: what is under way counts from now on, and is not waited for."""
+    def let_go(self, now: int, in_flight: int) -> None:
+        """Keep nothing but the permits of what is under way: that is not waited for, and the vendor goes on with it.
+
+        It counts from now on; what has just been sent is held until the lease is over.
+        """
         self._give_back()
         for micros, arrivals in self._arrivals.items():
-            for start in list(arrivals):
-                self._counted[micros] += [self._difference.there(at) for at in arrivals.answered(start, now)]
+            self._counted[micros] += [self._difference.there(at) for at in arrivals.let_go(now)]
+        self._permits = min(self._permits, in_flight)
         self._used_at = now - _IDLE - 1
 
     def failed(self, now: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from hub.connections.pace import Start
@@ -42,18 +43,34 @@ class Permit:
 class Sending:
     """One request on its way, as a context."""
 
-    __slots__ = ("_limiter", "_probe", "_start")
+    __slots__ = ("_leave", "_limiter", "_probe", "_start")
 
-    def __init__(self, limiter: Limiter, *, probe: bool) -> None:
-        """Take the limiter."""
+    def __init__(self, limiter: Limiter, *, probe: bool, leave: Callable[[], Awaitable[None]] | None) -> None:
+        """Take the limiter, and what is awaited last before the request leaves."""
         self._limiter = limiter
         self._probe = probe
+        self._leave = leave
 
     async def __aenter__(self) -> Start:
-        """Wait for the moment."""
-        self._start = await self._limiter.begin(probe=self._probe)
-        return self._start
+        """Wait for the moment; who is held up then until it has passed waits for another one."""
+        while True:
+            start = await self._limiter.begin(probe=self._probe)
+            if self._leave is None:
+                break
+            try:
+                await self._leave()
+            except BaseException:
+                self._limiter.undo(start)
+                raise
+            if self._limiter.leaves(start):
+                break
+            self._limiter.undo(start)
+        self._start = start
+        return start
 
-    async def __aexit__(self, *_exc: object) -> None:
-        """Say that it is over."""
-        self._limiter.end(self._start)
+    async def __aexit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        """Say that it is over, or that nobody waits for its end."""
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            self._limiter.break_off(self._start)
+        else:
+            self._limiter.end(self._start)

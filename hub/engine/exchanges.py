@@ -71,15 +71,16 @@ class Exchanges:
         """
         await self.journal.settle()
         started, told = self.ambient.now(), announced.at
-        answered, refusal, withheld = None, None, None
+        answered, refusal, withheld, tries = None, None, None, _ANEW
 
         async def leave() -> None:
-            nonlocal started, told, withheld
+            nonlocal started, told, withheld, tries
             took = timedelta()
-            for _ in range(_ANEW):
+            while tries:
                 started = self.ambient.now()
                 if outcomes.leaves_in_time(told, started):
                     return
+                tries -= 1
                 # On a slow disk it is late already by the time that it is recorded.
                 told = started + took
                 try:
@@ -92,8 +93,8 @@ class Exchanges:
             raise withheld
 
         async def call(request: Request) -> Response:
-            nonlocal answered, refusal
-            answered = None
+            nonlocal answered, refusal, tries
+            answered, tries = None, _ANEW
             response = await account.attempt(request, leave=leave)
             answered, refusal = response.status, account.understand(response)
             if refusal is not None:

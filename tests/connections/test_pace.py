@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from hub.connections.bounds import Bound, Window, interval, lowest, usual_burst, windows
-from hub.connections.pace import Pace, Start
+from hub.connections.pace import Arrivals, Pace, Start
 from hub.model.limits import QuotaPer
 
 SECOND = 1_000_000
@@ -174,3 +174,12 @@ def test_a_rate_of_parts_is_counted_over_as_long_as_makes_it_whole() -> None:
     assert windows(2.5, 1) == (Window(count=5, micros=2 * SECOND), Window(count=3, micros=SECOND))
     assert windows(0.05, 1) == (Window(count=1, micros=20 * SECOND),)
     assert windows(90, 60) == (Window(count=90, micros=60 * SECOND),)
+
+
+def test_who_lets_go_waits_for_none_that_has_arrived() -> None:
+    """What has just been sent may be on its way still; a slow vendor's is taken to have arrived within a sixtieth."""
+    arrivals, early, late = Arrivals(60 * SECOND), Start(0), Start(SECOND)
+    arrivals.start(early)
+    arrivals.start(late)
+    assert arrivals.let_go(SECOND + 1) == [SECOND + 1]
+    assert list(arrivals) == [late]

@@ -63,6 +63,18 @@ async def test_an_answer_that_was_lost_is_asked_for_again(lines: list[Ledgers]) 
     assert (await lines[1].exchange("erp", Ask(number=1, concurrency=3, wanted=3))).permits == 0
 
 
+async def test_what_nobody_expects_is_told_to_who_asked_and_ends_nothing(lines: list[Ledgers]) -> None:
+    """Whatever is wrong with one asking: the next ones are answered."""
+    # It tells nothing of what it has sent in the window.
+    strange = Ask(number=1, windows=((5, MICROS),), every=MICROS // 5)
+    for _ in range(2):
+        with pytest.raises(DatabaseAway):
+            await asyncio.wait_for(lines[0].exchange("erp", strange), 10)
+    ask = Ask(number=1, concurrency=3, wanted=2)
+    assert (await asyncio.wait_for(lines[0].exchange("erp", ask), 10)).permits == 2
+    assert (await lines[1].exchange("erp", ask)).permits == 1
+
+
 async def test_a_ledger_that_cannot_be_read_begins_as_if_all_had_been_used(lines: list[Ledgers]) -> None:
     ask = Ask(number=1, windows=((5, MICROS),), every=MICROS // 5, burst=5, places=5, counted=((),), keeps=(0,))
     await lines[0].exchange("erp", Ask(number=1, concurrency=3))
