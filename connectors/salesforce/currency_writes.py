@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.salesforce.amounts import CURRENCY
+from connectors.salesforce.answers import rows_of
 from connectors.salesforce.client import api_name
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select
+from hub.sdk.answers import read_object
 from hub.sdk.calls import Calls, Course, half_way
 from hub.sdk.errors import FixData, HubError
 from hub.sdk.exact_json import canonical, loads
@@ -50,12 +52,13 @@ def has_several(settings: SalesforceSettings, object: str) -> Course[bool]:
     if settings.learned.several:
         return True
     try:
-        yield asked(settings, select([CURRENCY], api_name(object), limit=1))
+        response = yield asked(settings, select([CURRENCY], api_name(object), limit=1))
     except FixData as refusal:
         # "No such column 'CurrencyIsoCode' on entity 'Account'."
         if refusal.facts.get("error") != "INVALID_FIELD" or f"'{CURRENCY}'" not in str(refusal.facts.get("reason")):
             raise
         return False
+    rows_of(read_object(response), status=response.status)
     settings.learned.several = True
     return True
 

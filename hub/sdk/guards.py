@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.model.exchange import Request, Response
+from hub.sdk.calls import Calls, alone
 
 Record = Mapping[str, Any]
 
@@ -63,6 +64,8 @@ class Look:
     - `within(request, response)`, where it is there, gives the version in the place of `standing`'s: of those fields
       alone that the write names, so that what somebody else changes beside them is not in its way.
     - `by_part`, where it is there, says more of a write of which some may be made and some refused.
+    - `calls(settings, request)` is given where what stands does not come by the one read that `current` forms, such as
+      page by page: it goes through the reads, and returns the one answer that the others are given.
     """
 
     current: Callable[[Any, Request], Request]
@@ -70,6 +73,11 @@ class Look:
     holds: Callable[[Request, Response], bool]
     within: Callable[[Request, Response], str] | None = None
     by_part: ByPart | None = None
+    calls: Callable[[Any, Request], Calls] | None = None
+
+    def course(self, settings: Any, request: Request) -> Calls:
+        """Go through the reads of what the write `request` would overwrite."""
+        return alone(self.current(settings, request)) if self.calls is None else self.calls(settings, request)
 
     def stands(self, request: Request, response: Response) -> Standing | None:
         """Give what stands in the place of a write, in the version that counts for it; raises as `standing` does."""
