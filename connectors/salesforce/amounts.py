@@ -107,3 +107,21 @@ def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, A
             fields=", ".join(sorted(name for name in amounts_of(settings, object) if fields.get(name) is not None)),
         )
     return dict(fields)
+
+
+def in_another(given: Mapping[str, Any], written: Mapping[str, Any], stands: Mapping[str, Any]) -> FixData | None:
+    """Give the refusal of a write that brings a record into the currency of the settings; None for one that does not.
+
+    The record's other amounts would be so much of that too. Who gives the currency among the fields means that.
+    """
+    if given.get(CURRENCY) or CURRENCY not in written or stands.get(CURRENCY) in (None, written[CURRENCY]):
+        return None
+    return FixData(
+        "The record is in another currency than the only one that the setting `currency` knows, and its other amounts "
+        "would come into that too.",
+        code="wrong-currency",
+        advice=f"Leave `currency` out where the org has several, and name `{CURRENCY}` among the fields.",
+        currency=str(stands[CURRENCY])[:40],
+        expected=str(written[CURRENCY]),
+        record=str(stands.get("Id", "")),
+    )

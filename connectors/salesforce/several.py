@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce import currency_writes
-from connectors.salesforce.amounts import CURRENCY
+from connectors.salesforce.amounts import CURRENCY, in_another
 from connectors.salesforce.answers import first_refusal, is_id, moment, plain, results_of, rows_of
 from connectors.salesforce.client import api_name, path, writing
 from connectors.salesforce.failures import understood
@@ -26,7 +26,7 @@ from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
 from hub.sdk.calls import Calls
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
-from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import ByPart, Look, Part, ReadBefore, Standing
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -178,6 +178,13 @@ def _found(response: Response) -> list[dict[str, Any]]:
     return [plain(row) for row in rows_of(read_object(response), status=response.status)]
 
 
+def _refuses_one(given: Record, request: Request, response: Response) -> FixData | None:
+    under, field = by_value(_found(response), _field(request)), _field(request)
+    pairs = zip(given["records"], _rows(request), strict=True)
+    found = (in_another(row["fields"], written, one) for row, written in pairs for one in under(written[field]))
+    return next((refused for refused in found if refused is not None), None)
+
+
 def _is_by_row(request: Request) -> bool:
     return loads(request.body)["allOrNone"] is False
 
@@ -275,6 +282,12 @@ def _within_any(request: Request, response: Response) -> str:
     return _version(
         [None if record is None else named_by(record, part["body"]) for record, part in zip(shown, parts, strict=True)]
     )
+
+
+def _refuses_any(given: Record, request: Request, response: Response) -> FixData | None:
+    rows = zip(given["records"], loads(request.body)["compositeRequest"], _shown(response), strict=True)
+    found = (in_another(row["fields"], part["body"], one) for row, part, one in rows if one is not None)
+    return next((refused for refused in found if refused is not None), None)
 
 
 def _shown(response: Response) -> list[dict[str, Any] | None]:
@@ -375,7 +388,8 @@ UPSERTS = WriteOperation(
             within=_within_one,
             by_part=ByPart(parts=_parts_of_one, made=_made, output=_output_of_parts),
             calls=_looks_at_one,
-        )
+        ),
+        refuses=_refuses_one,
     ),
 )
 WRITES = WriteOperation(
@@ -405,6 +419,7 @@ WRITES = WriteOperation(
     result=_written,
     calls=currency_writes.calls,
     guard=ReadBefore(
-        look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any)
+        look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any),
+        refuses=_refuses_any,
     ),
 )

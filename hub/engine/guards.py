@@ -220,6 +220,15 @@ class Guards:
         if seen.version != guard.expects(record):
             raise refusal("Another one than the one that is meant stands there.", seen)
 
+    def assert_free(self, operation: WriteOperation, record: Mapping[str, Any], request: Request, seen: Seen) -> None:
+        """Raise `FixData` when the operation itself refuses to write over what stands."""
+        guard = operation.guard
+        if not isinstance(guard, ReadBefore) or guard.refuses is None or seen.standing is None:
+            return
+        refused = guard.refuses(record, request, seen.response)
+        if refused is not None:
+            raise refused
+
     def assert_not_newer(self, operation: WriteOperation, environment: str, object: str, seen: Seen) -> None:
         """Raise `FixData` as `newer-at-target` when a write would overwrite something newer."""
         guard = operation.guard

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from hub.errors import FixData
 from hub.model.exchange import Request, Response
 from hub.sdk.calls import Calls, alone
 
@@ -132,11 +133,14 @@ class ReadBefore:
     - `expects(input)` names the version that must stand, where the input says which one is meant.
     - `reads_back` is False for a write into an end state, after which there is nothing to compare. Where such a one
       `expects` a version, that version still stands after it: another one is another thing, whatever its state.
+    - `refuses(input, request, response)`, where it is there, is given what stands before the write, and gives the error
+      of a write that must not go over that, whoever has written it last; None for one that may.
     """
 
     look: Look
     expects: Callable[[Record], str] | None = None
     reads_back: bool = True
+    refuses: Callable[[Record, Request, Response], FixData | None] | None = None
 
 
 Guard = Conditional | ReadBefore

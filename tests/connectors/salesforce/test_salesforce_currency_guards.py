@@ -121,3 +121,44 @@ async def test_rows_that_come_in_several_pages_are_looked_at_to_the_end(all_or_n
         assert await order(hub, "two", input) is RunState.SUCCEEDED
         await give(hub, "Esche 4", Name="Eibe")
         assert await order(hub, "three", input) is RunState.PARKED
+
+
+def amount(name: str, id: str, **named: str) -> dict[str, Any]:
+    """Give the input of a write of one amount of the account that is there."""
+    fields = {"AnnualRevenue": 5, **named}
+    row = {"value": "cus_1", "fields": fields}
+    inputs: dict[str, dict[str, Any]] = {
+        "record.update": {"object": "Account", "id": id, "fields": fields},
+        "record.upsert": {"object": "Account", **row},
+        "account.upsert": {"external_id": "cus_1", "fields": fields},
+        "records.upsert": {"object": "Account", "records": [ANOTHER, row]},
+        "records.upsert each": {"object": "Account", "records": [ANOTHER, row], "all_or_none": False},
+        "records.write": {"records": [{"object": "Account", **ANOTHER}, {"object": "Account", **row}]},
+    }
+    return inputs[name]
+
+
+ANOTHER = {"value": "cus_9", "fields": {"Name": "Esche", "AnnualRevenue": 5}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["record.update", "record.upsert", "account.upsert", "records.upsert", "records.upsert each", "records.write"],
+)
+async def test_an_amount_does_not_bring_a_record_into_the_currency_of_the_settings(name: str) -> None:
+    """What else the record has would be so much of another currency, and nobody would be told."""
+    sample = order_of(name, amount(name, "001000000000000AAA"))
+    async with stand(CONNECTOR, replace(SAMPLES, seed=BEFORE), flow_of(CONNECTOR, SAMPLES, sample)) as hub:
+        hub.connect(currency="EUR")
+        await hub.sandbox.world.books.seed(SEVERAL)
+        await give(hub, "Ahorn", **{CURRENCY: "USD"})
+        id = account(hub, "Ahorn")["Id"]
+        assert await order(hub, "one", amount(name, id)) is RunState.PARKED
+        assert reasons(hub) == {"wrong-currency"}
+        stands = account(hub, "Ahorn")
+        assert (stands[CURRENCY], stands["AnnualRevenue"]) == ("USD", "1")
+        assert all(one["Name"] != "Esche" for one in hub.books()["records"]["Account"])
+        # Whoever names the currency means it.
+        assert await order(hub, "two", amount(name, id, **{CURRENCY: "EUR"})) is RunState.SUCCEEDED
+        stands = account(hub, "Ahorn")
+        assert (stands[CURRENCY], stands["AnnualRevenue"]) == ("EUR", "5")

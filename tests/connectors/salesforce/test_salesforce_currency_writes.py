@@ -123,22 +123,6 @@ async def test_an_org_that_begins_to_have_several_while_it_writes_has_the_curren
         assert (account[CURRENCY], account["AnnualRevenue"]) == ("EUR", "5")
 
 
-@pytest.mark.parametrize("name", ["record.update", "account.upsert", "records.upsert"])
-async def test_a_record_that_is_in_another_currency_by_now_gets_that_of_the_new_amount(name: str) -> None:
-    async with org(BEFORE, currency="EUR") as here:
-        id = made(here, "Ahorn")["Id"]
-        await here.seed(SEVERAL)
-        await here.seed({"changes": [{"type": "Account", "id": id, CURRENCY: "USD"}]})
-        fields = {"AnnualRevenue": Decimal(5)}
-        record: dict[str, dict[str, Any]] = {
-            "record.update": {"object": "Account", "id": id, "fields": fields},
-            "account.upsert": {"external_id": "cus_1", "fields": fields},
-            "records.upsert": {"object": "Account", "records": [{"value": "cus_1", "fields": fields}]},
-        }
-        await here.write(name, record[name])
-        assert (made(here, "Ahorn")[CURRENCY], made(here, "Ahorn")["AnnualRevenue"]) == ("EUR", "5")
-
-
 @pytest.mark.parametrize("name", ["account.upsert", "records.upsert each", "records.write"])
 async def test_an_amount_that_is_not_taken_in_its_currency_once_the_org_has_several_goes_to_a_person(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -233,18 +217,6 @@ async def test_what_the_hub_wrote_before_is_no_change_of_somebody_elses(name: st
             assert set(states(hub)) == {RunState.SUCCEEDED}
             (account,) = [one for one in hub.books()["records"]["Account"] if one["Name"] == "Esche"]
             assert (account.get(CURRENCY), account["AnnualRevenue"]) == (currency, str(amount))
-
-
-async def test_a_currency_that_somebody_has_given_a_record_is_not_written_over() -> None:
-    sample = WriteSample(operation="account.upsert", input=MAKES["account.upsert"], documents=lambda _: 1)
-    async with stand(CONNECTOR, replace(SAMPLES, seed=BEFORE), flow_of(CONNECTOR, SAMPLES, sample)) as hub:
-        hub.connect(currency="EUR")
-        await order(hub, "account.upsert", 5)
-        await hub.sandbox.world.books.seed(SEVERAL)
-        (account,) = [one for one in hub.books()["records"]["Account"] if one["Name"] == "Esche"]
-        await hub.sandbox.world.books.seed({"changes": [{"type": "Account", "id": account["Id"], CURRENCY: "USD"}]})
-        await order(hub, "account.upsert", 6)
-        assert sorted(states(hub)) == [RunState.PARKED, RunState.SUCCEEDED]
 
 
 async def order(hub: Stand, name: str, amount: int) -> None:
