@@ -37,7 +37,7 @@ def _sums(fields: Mapping[str, Any]) -> frozenset[str]:
 
 _AMOUNTS = _known()
 #: A line has its head's currency: Salesforce gives it that, and refuses a price of another.
-_LINES = frozenset(of.object for kind in KINDS for of in kind.lines)
+LINES = frozenset(of.object for kind in KINDS for of in kind.lines)
 
 
 def amounts_of(settings: SalesforceSettings, object: str) -> frozenset[str]:
@@ -95,7 +95,7 @@ def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, A
             currency=str(named)[:40],
             expected=own,
         )
-    alone = object not in _LINES and has_amounts(settings, object, fields)
+    alone = object not in LINES and has_amounts(settings, object, fields)
     if own:
         others = {name: value for name, value in fields.items() if name != CURRENCY}
         return {**others, CURRENCY: own} if named or alone else others

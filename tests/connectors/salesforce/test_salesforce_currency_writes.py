@@ -182,6 +182,26 @@ async def test_a_job_that_an_org_with_several_currencies_worked_through_without_
         assert (await here.read("bulk.read", plain))["written"] == 1
 
 
+async def test_a_job_with_amounts_that_only_the_org_knows_is_told_as_well() -> None:
+    """Of the org's own fields the org itself says which hold amounts."""
+    async with org(BEFORE, currency="EUR") as here:
+        account = made(here, "Ahorn")["Id"]
+        fields = {"Name": "RE-1", "Account__c": account, "Total__c": Decimal(5), CURRENCY: "EUR"}
+        job = {"object": "Invoice__c", "records": [{"value": "inv_1", "fields": fields}]}
+        submitted = await here.write("bulk.submit", job)
+        assert (await here.read("bulk.read", submitted))["written"] == 1
+        await here.seed(SEVERAL)
+        with pytest.raises(FixData) as refusal:
+            await here.read("bulk.read", submitted)
+        assert refusal.value.code == "no-currency"
+        again = await here.write("bulk.submit", job, EffectKey("1" * 32))
+        assert (await here.read("bulk.read", again))["written"] == 1
+        # What holds no amount is in no currency.
+        states = {"value": "inv_1", "fields": {"Status__c": "Paid"}}
+        plain = await here.write("bulk.submit", {**job, "records": [states]}, EffectKey("2" * 32))
+        assert (await here.read("bulk.read", plain))["written"] == 1
+
+
 async def test_what_the_org_does_not_say_of_its_field_stops_the_write() -> None:
     """Only that there is no such column says that an org has one currency."""
     async with org(BEFORE, currency="EUR") as here:
