@@ -125,3 +125,14 @@ def in_another(given: Mapping[str, Any], written: Mapping[str, Any], stands: Map
         expected=str(written[CURRENCY]),
         record=str(stands.get("Id", "")),
     )
+
+
+def kept(named: str, stands: Mapping[str, Any]) -> FixData:
+    """Give the refusal of an amount for a record that is in another currency for good."""
+    return FixData(
+        "The record is in another currency, which it keeps.",
+        code="wrong-currency",
+        currency=str(stands.get(CURRENCY))[:40],
+        expected=named,
+        record=str(stands.get("Id", "")),
+    )

@@ -257,7 +257,7 @@ async def _assert_in_its_currency(session: Session, job: Mapping[str, Any], name
             "The org has several currencies, and the job named none: what it made may be in that of the user. Order "
             "the job once more.",
             code="no-currency",
-            advice=f"Name those that the connector does not know in the setting `amounts`, or `{CURRENCY}` beside them.",
+            advice=f"Name those that the connector does not know in the setting `amounts`, or `{CURRENCY}` with them.",
             job=job["id"],
             fields=", ".join(amounts),
         )

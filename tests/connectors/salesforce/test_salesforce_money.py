@@ -490,15 +490,3 @@ async def test_whoever_asks_what_an_object_has_sees_that_the_org_has_several_cur
         # It need not ask again.
         assert len(here.connected.asked) == asked + 1
         assert [one[CURRENCY] for one in here.books["records"]["Invoice__c"]] == ["EUR"]
-
-
-async def test_a_job_of_lines_needs_no_currency() -> None:
-    """They have that of their head."""
-    async with org(SEVERAL, currency="EUR") as here:
-        (line,) = here.books["records"]["OrderItem"]
-        await here.seed({"changes": [{"type": "OrderItem", "id": line["Id"], "Line_Key__c": "line_1"}]})
-        records = [{"value": "line_1", "fields": {"UnitPrice": Decimal(11)}}]
-        job = await here.write("bulk.submit", {"object": "OrderItem", "records": records})
-        assert (await here.read("bulk.read", job))["written"] == 1
-        (line,) = here.books["records"]["OrderItem"]
-        assert (line["UnitPrice"], line[CURRENCY]) == ("11", "EUR")
