@@ -49,7 +49,7 @@ def calls(settings: SalesforceSettings, request: Request) -> Calls:
         if not any(_naming(anew.url, loads(anew.body))):
             return written
         again = yield anew
-        if _refuses(_said(again)):
+        if _refuses_anew(_said(written), _said(again)):
             raise FixData("The org has several currencies now, and refuses that of the amounts.", code="no-currency")
     except HubError as error:
         raise half_way(error) from error
@@ -140,12 +140,35 @@ def _said(response: Response) -> Any:
     return loads(response.body) if response.body else None
 
 
-def _refuses(said: Any) -> bool:
-    """Tell whether an answer refuses any record that it is about."""
+def _refuses_anew(said: Any, again: Any) -> bool:
+    """Tell whether the second answer refuses what the first did not, or refuses the currency.
+
+    A record that is refused for itself both times was not made without its currency either: its own result says why.
+    """
+    before = {place: refused for place, refused, _ in _results(said)}
+    return any(
+        refused and (not before.get(place) or any(CURRENCY in _fields(error) for error in errors))
+        for place, refused, errors in _results(again)
+    )
+
+
+def _results(said: Any, *place: object) -> Iterator[tuple[tuple[object, ...], bool, list[Any]]]:
+    """Give the name or the place of each record in an answer, whether it is refused, and with which errors."""
     if isinstance(said, list):
-        return any(map(_refuses, said))
-    if not isinstance(said, Mapping):
-        return False
-    status = said.get("httpStatusCode")
-    refused = said.get("success") is False or (isinstance(status, int) and status >= 400)
-    return refused or any(map(_refuses, said.values()))
+        for number, one in enumerate(said):
+            named = one if isinstance(one, Mapping) else {}
+            yield from _results(one, *place, named.get("graphId", named.get("referenceId", number)))
+    elif isinstance(said, Mapping):
+        status = said.get("httpStatusCode")
+        if "success" in said or isinstance(status, int):
+            refused = said.get("success") is False or (isinstance(status, int) and status >= 400)
+            errors = said.get("errors", said.get("body"))
+            yield place, refused, errors if isinstance(errors, list) else []
+        else:
+            for name in ("graphs", "graphResponse", "compositeResponse"):
+                yield from _results(said.get(name), *place)
+
+
+def _fields(error: Any) -> Any:
+    fields = error.get("fields") if isinstance(error, Mapping) else None
+    return fields if isinstance(fields, list) else []

@@ -145,6 +145,55 @@ async def test_an_amount_that_is_not_taken_in_its_currency_once_the_org_has_seve
         assert parked.value.begun
 
 
+NAMELESS = {"value": "cus_8", "fields": {"AnnualRevenue": Decimal(5)}}
+
+
+async def test_a_row_that_is_refused_for_itself_does_not_keep_the_others_from_being_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both times it is refused, and nothing of it stands in another currency."""
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        rows = {"object": "Account", "records": [NAMELESS, ROW], "all_or_none": False}
+        output = await here.write("records.upsert", rows)
+        assert [row["value"] for row in output["failed"]] == ["cus_8"]
+        assert output["failed"][0]["code"] == "required-field-missing"
+        assert output["written"] == 1
+        assert made(here)[CURRENCY] == "EUR"
+
+
+@pytest.mark.parametrize("name", ["records.upsert", "records.write"])
+async def test_what_is_refused_as_a_whole_is_refused_for_its_reason(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        with pytest.raises(FixData) as refusal:
+            await here.write(
+                name, {**MAKES[name], "records": [{"object": "Account", **ROW}, {"object": "Account", **NAMELESS}]}
+            )
+        assert refusal.value.facts["error"] == "REQUIRED_FIELD_MISSING"
+        assert len(here.books["records"]["Account"]) == 2
+
+
+async def test_a_create_of_a_loop_that_is_refused_for_itself_does_not_keep_the_others_from_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create = written("record.create")
+    assert create.bulk is not None
+    assert create.calls is not None
+    items = [
+        (EffectKey(f"{place:032x}"), {"object": "Account", "fields": fields})
+        for place, fields in enumerate([FIELDS, NAMELESS["fields"]])
+    ]
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        request = create.bulk.request(here.connected.settings, items, KEY)
+        answer = await carried(create.calls(here.connected.settings, request), here.connected.send)
+        results = dict(create.bulk.results(answer))
+        assert results[items[0][0]] == {"id": made(here)["Id"], "created": True}
+        assert isinstance(results[items[1][0]], FixData)
+        assert made(here)[CURRENCY] == "EUR"
+
+
 async def test_a_loop_of_creates_carries_the_currency_of_each_amount() -> None:
     create = written("record.create")
     bulk = create.bulk
