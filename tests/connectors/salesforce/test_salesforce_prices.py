@@ -92,7 +92,7 @@ async def test_a_price_is_made_in_its_currency(name: str, currency: str) -> None
         if name != "record.create":
             await write(here, name, "price_2", UnitPrice=Decimal(9), **named)
             entry = entries(here)["price_2"]
-            assert (Decimal(entry["UnitPrice"]), entry[CURRENCY]) == (9, "EUR")
+            assert (Decimal(entry["UnitPrice"]), entry[CURRENCY]) == (Decimal(9), "EUR")
 
 
 async def test_prices_that_are_made_and_changed_by_one_write_are_all_in_their_currency() -> None:
@@ -103,7 +103,7 @@ async def test_prices_that_are_made_and_changed_by_one_write_are_all_in_their_cu
         ]
         await here.write("records.upsert", {"object": "PricebookEntry", "records": rows})
         found = {value: (Decimal(one["UnitPrice"]), one[CURRENCY]) for value, one in entries(here).items()}
-        assert (found["price_1"], found["price_2"]) == ((13, "EUR"), (Decimal("12.5"), "EUR"))
+        assert (found["price_1"], found["price_2"]) == ((Decimal(13), "EUR"), (Decimal("12.5"), "EUR"))
 
 
 @pytest.mark.parametrize("name", BY_VALUE)
@@ -114,7 +114,7 @@ async def test_a_price_is_changed_while_the_org_begins_to_have_several_currencie
         between(here, monkeypatch, 1)
         await write(here, name, "price_1", UnitPrice=Decimal(13))
         entry = entries(here)["price_1"]
-        assert (Decimal(entry["UnitPrice"]), entry[CURRENCY]) == (13, "EUR")
+        assert (Decimal(entry["UnitPrice"]), entry[CURRENCY]) == (Decimal(13), "EUR")
 
 
 @pytest.mark.parametrize("name", BY_VALUE)
@@ -138,4 +138,4 @@ async def test_a_job_of_lines_needs_no_currency() -> None:
         job = await here.write("bulk.submit", {"object": "OrderItem", "records": records})
         assert (await here.read("bulk.read", job))["written"] == 1
         (line,) = here.books["records"]["OrderItem"]
-        assert (Decimal(line["UnitPrice"]), line[CURRENCY]) == (11, "EUR")
+        assert (Decimal(line["UnitPrice"]), line[CURRENCY]) == (Decimal(11), "EUR")
