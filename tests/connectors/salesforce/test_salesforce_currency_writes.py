@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.connector import CONNECTOR
+from connectors.salesforce.currency_writes import has_several
 from connectors.salesforce.samples import SAMPLES
 from connectors.salesforce.sandbox.composite_api import CompositeApi
 from connectors.salesforce.sandbox.wire import Call, Reply
@@ -21,7 +22,7 @@ from hub.proof.certification.calls import flow_of
 from hub.proof.certification.flows import CONNECTION, event_type, of_call
 from hub.proof.certification.stand import Stand, stand
 from hub.sdk.calls import carried
-from hub.sdk.errors import FixData, OutcomeParked
+from hub.sdk.errors import FixData, OutcomeParked, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.samples import WriteSample
 from hub.sdk.values import EffectKey, Request, Response
@@ -29,7 +30,7 @@ from hub.store.tables import audit, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
-from tests.connectors.salesforce.connected import KEY, Org, org, written
+from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
 
 #: What the org had alone becomes the corporate currency, and the user of the hub works in another one.
 SEVERAL = {
@@ -258,6 +259,16 @@ async def test_what_the_org_does_not_say_of_its_field_stops_the_write() -> None:
         with pytest.raises(FixData) as refusal:
             await write(here, "account.upsert")
         assert "AnnualRevenue" in str(refusal.value.facts["reason"])
+
+
+@pytest.mark.parametrize("answer", [Response(status=404, body=b"not here"), Response(status=200, body=b"<html/>")])
+def test_what_is_no_page_of_records_does_not_say_that_the_org_has_several_currencies(answer: Response) -> None:
+    known = settings(currency="EUR")
+    course = has_several(known, "Account")
+    next(course)
+    with pytest.raises(OutcomeUnknown):
+        course.send(answer)
+    assert not known.learned.several
 
 
 # --- in a hub ---
