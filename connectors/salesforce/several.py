@@ -96,11 +96,11 @@ def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
 
 def _looks_at_one(settings: SalesforceSettings, request: Request) -> Calls:
     """Go through the pages of what stands, with the currency that a write names, where records have one by now."""
-    asked = _current_of_one(settings, request)
+    first = _current_of_one(settings, request)
     if settings.currency and any(CURRENCY in row for row in _rows(request)):
         several = yield from currency_writes.has_several(settings, _object(request))
-        asked = _query_of_one(settings, request, currency=several)
-    return (yield from read_whole(settings, asked))
+        first = _query_of_one(settings, request, currency=several)
+    return (yield from read_whole(settings, first))
 
 
 def _query_of_one(settings: SalesforceSettings, request: Request, *, currency: bool) -> Request:
@@ -164,7 +164,8 @@ def _made(output: Record) -> list[bool]:
 
 
 def _within_one(request: Request, response: Response) -> str:
-    under = by_value(_rows(request), field := _field(request))
+    field = _field(request)
+    under = by_value(_rows(request), field)
     return _version([_counting(row, under(str(row.get(field)))) for row in _found(response)])
 
 
@@ -179,7 +180,8 @@ def _found(response: Response) -> list[dict[str, Any]]:
 
 
 def _refuses_one(given: Record, request: Request, response: Response) -> FixData | None:
-    under, field = by_value(_found(response), _field(request)), _field(request)
+    field = _field(request)
+    under = by_value(_found(response), field)
     pairs = zip(given["records"], _rows(request), strict=True)
     found = (in_another(row["fields"], written, one) for row, written in pairs for one in under(written[field]))
     return next((refused for refused in found if refused is not None), None)
