@@ -37,7 +37,7 @@ def _sums(fields: Mapping[str, Any]) -> frozenset[str]:
 
 _AMOUNTS = _known()
 #: A line has its head's currency: Salesforce gives it that, and refuses a price of another.
-_LINES = frozenset(of.object for kind in KINDS for of in kind.lines)
+LINES = frozenset(of.object for kind in KINDS for of in kind.lines)
 
 
 def amounts_of(settings: SalesforceSettings, object: str) -> frozenset[str]:
@@ -95,7 +95,7 @@ def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, A
             currency=str(named)[:40],
             expected=own,
         )
-    alone = object not in _LINES and has_amounts(settings, object, fields)
+    alone = object not in LINES and has_amounts(settings, object, fields)
     if own:
         others = {name: value for name, value in fields.items() if name != CURRENCY}
         return {**others, CURRENCY: own} if named or alone else others
@@ -107,3 +107,32 @@ def written_in(settings: SalesforceSettings, object: str, fields: Mapping[str, A
             fields=", ".join(sorted(name for name in amounts_of(settings, object) if fields.get(name) is not None)),
         )
     return dict(fields)
+
+
+def in_another(given: Mapping[str, Any], written: Mapping[str, Any], stands: Mapping[str, Any]) -> FixData | None:
+    """Give the refusal of a write that brings a record into the currency of the settings; None for one that does not.
+
+    The record's other amounts would be so much of that too. Who gives the currency among the fields means that.
+    """
+    if given.get(CURRENCY) or CURRENCY not in written or stands.get(CURRENCY) in (None, written[CURRENCY]):
+        return None
+    return FixData(
+        "The record is in another currency than the only one that the setting `currency` knows, and its other amounts "
+        "would come into that too.",
+        code="wrong-currency",
+        advice=f"Leave `currency` out where the org has several, and name `{CURRENCY}` among the fields.",
+        currency=str(stands[CURRENCY])[:40],
+        expected=str(written[CURRENCY]),
+        record=str(stands.get("Id", "")),
+    )
+
+
+def kept(named: str, stands: Mapping[str, Any]) -> FixData:
+    """Give the refusal of an amount for a record that is in another currency for good."""
+    return FixData(
+        "The record is in another currency, which it keeps.",
+        code="wrong-currency",
+        currency=str(stands.get(CURRENCY))[:40],
+        expected=named,
+        record=str(stands.get("Id", "")),
+    )

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from connectors.salesforce import csv_files, currency_writes
-from connectors.salesforce.amounts import CURRENCY, amounts_of
+from connectors.salesforce.amounts import CURRENCY, LINES
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import following, reading, record_id, settings_of, writing
+from connectors.salesforce.describing import described
 from connectors.salesforce.failures import kebab
 from connectors.salesforce.keyed import all_keyed
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
@@ -240,16 +241,25 @@ async def read(session: Session, wanted: Record) -> Record:
 
 
 async def _assert_in_its_currency(session: Session, job: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Assert that the org had one currency until a job that named none had ended; raises `FixData` as `no-currency`."""
+    """Assert that the org had one currency until a job that named none had ended; raises `FixData` as `no-currency`.
+
+    Which columns hold amounts, the org says: the settings need not know its own fields.
+    """
     settings, object = settings_of(session), str(job.get("object"))
-    if not settings.currency or CURRENCY in names or amounts_of(settings, object).isdisjoint(names):
+    if not settings.currency or CURRENCY in names or object in LINES:
         return
-    if await carried(currency_writes.has_several(settings, object), session.send):
+    if not await carried(currency_writes.has_several(settings, object), session.send):
+        return
+    types = {str(field.get("name")): field.get("type") for field in (await described(session, object))["fields"]}
+    amounts = sorted(name for name in names if types.get(name) == "currency")
+    if amounts:
         raise FixData(
-            "The org has begun to have several currencies since the job was made, which named none: what it made may "
-            "be in that of the user. Order the job once more.",
+            "The org has several currencies, and the job named none: what it made may be in that of the user. Order "
+            "the job once more.",
             code="no-currency",
+            advice=f"Name those that the connector does not know in the setting `amounts`, or `{CURRENCY}` with them.",
             job=job["id"],
+            fields=", ".join(amounts),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,3 +59,13 @@ def all_keyed(settings: SalesforceSettings, record: Record) -> list[Keyed]:
         seen.add((row.object, row.field, row.value))
         found.append(row)
     return found
+
+
+def by_value(records: Iterable[Mapping[str, Any]], field: str) -> Callable[[str], Sequence[Mapping[str, Any]]]:
+    """Give what finds the records that have a value in their external id."""
+    exact, alike = defaultdict(list), defaultdict(list)
+    for record in records:
+        exact[str(record.get(field))].append(record)
+        alike[str(record.get(field)).lower()].append(record)
+    # Some fields mind capitals, and some do not.
+    return lambda value: exact.get(value) or alike.get(value.lower(), [])

@@ -7,26 +7,26 @@ for a single record, for the fields that the records name.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce import currency_writes
-from connectors.salesforce.amounts import CURRENCY
+from connectors.salesforce.amounts import CURRENCY, in_another
 from connectors.salesforce.answers import first_refusal, is_id, moment, plain, results_of, rows_of
 from connectors.salesforce.client import api_name, path, writing
 from connectors.salesforce.failures import understood
-from connectors.salesforce.keyed import all_keyed
+from connectors.salesforce.keyed import all_keyed, by_value
 from connectors.salesforce.reads import EXTERNAL, NAME
 from connectors.salesforce.row_results import FAILED, ROWS, UNPROCESSED, joined, not_applied, of_collection
 from connectors.salesforce.row_results import written as row_written
 from connectors.salesforce.settings import SalesforceSettings
-from connectors.salesforce.soql import asked, select, text
+from connectors.salesforce.soql import asked, read_whole, select, text
 from connectors.salesforce.standing import digest, named_by, shown_as, shows
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
+from hub.sdk.calls import Calls
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
-from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import ByPart, Look, Part, ReadBefore, Standing
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -63,7 +63,7 @@ def _upserts(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
     body = {"allOrNone": record.get("all_or_none", True), "records": rows}
     request = writing(settings, "PATCH", "composite", "sobjects", object, field, body=body)
     # That it can be looked at is known before it is sent.
-    _current_of_one(settings, request)
+    _query_of_one(settings, request, currency=True)
     return request
 
 
@@ -90,11 +90,24 @@ def _is_about_all(request: Request, output: Record) -> bool:
 
 
 def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
-    object, field = request.url.split("?")[0].split("/")[-2:]
+    # An org with one currency refuses to be asked for it.
+    return _query_of_one(settings, request, currency=not settings.currency)
+
+
+def _looks_at_one(settings: SalesforceSettings, request: Request) -> Calls:
+    """Go through the pages of what stands, with the currency that a write names, where records have one by now."""
+    first = _current_of_one(settings, request)
+    if settings.currency and any(CURRENCY in row for row in _rows(request)):
+        several = yield from currency_writes.has_several(settings, _object(request))
+        first = _query_of_one(settings, request, currency=several)
+    return (yield from read_whole(settings, first))
+
+
+def _query_of_one(settings: SalesforceSettings, request: Request, *, currency: bool) -> Request:
+    object, field = _object(request), _field(request)
     written = _rows(request)
     names = {shown_as(name, value) for row in written for name, value in row.items()} - {"Id", field}
-    # An org with one currency refuses to be asked for it.
-    names -= {CURRENCY} if settings.currency else set()
+    names -= set() if currency else {CURRENCY}
     values = ", ".join(text(str(row[field])) for row in written)
     columns = ["Id", "SystemModstamp", field, *sorted(names)]
     return asked(settings, select(columns, api_name(object), where=f"{field} IN ({values})", order="Id"))
@@ -121,23 +134,16 @@ def _parts_of_one(request: Request, response: Response) -> list[Part] | None:
 
 def _each_of_one(request: Request, response: Response) -> list[Part]:
     field = _field(request)
-    found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
-    exact, alike = defaultdict(list), defaultdict(list)
-    for row in found:
-        exact[str(row.get(field))].append(row)
-        alike[str(row.get(field)).lower()].append(row)
-    # Some fields mind capitals, and some do not.
-    return [_part(field, row, exact.get(row[field]) or alike.get(row[field].lower(), [])) for row in _rows(request)]
+    under = by_value(_found(response), field)
+    return [_part(field, row, under(row[field])) for row in _rows(request)]
 
 
 def _part(field: str, written: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Part:
     """Give what stands in the place of one record; of several with its id none is it."""
-    names = {shown_as(name, value) for name, value in written.items()}
-    named = [{name: row.get(name) for name in sorted(names | {"Id"})} for row in found]
     if not found:
         return Part(standing=None, holds=False)
     standing = Standing(
-        version=_version(named),
+        version=_version([{"Id": row["Id"], **named_by(row, written)} for row in found]),
         output=row_written(written[field], str(found[0]["Id"]), False),
         changed_at=max(moment(row.get("SystemModstamp")) for row in found),
     )
@@ -157,10 +163,28 @@ def _made(output: Record) -> list[bool]:
     return ["id" in row for row in output["rows"]]
 
 
-def _within_one(_request: Request, response: Response) -> str:
-    # Nothing else than what is written was asked for.
-    found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
-    return _version([{name: value for name, value in row.items() if name != "SystemModstamp"} for row in found])
+def _within_one(request: Request, response: Response) -> str:
+    field = _field(request)
+    under = by_value(_rows(request), field)
+    return _version([_counting(row, under(str(row.get(field)))) for row in _found(response)])
+
+
+def _counting(row: Mapping[str, Any], written: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give those fields of a row that count: nothing else than what is written was asked for."""
+    other = any(CURRENCY in named_by(row, one) for one in written)
+    return {name: value for name, value in row.items() if name != "SystemModstamp" and (name != CURRENCY or other)}
+
+
+def _found(response: Response) -> list[dict[str, Any]]:
+    return [plain(row) for row in rows_of(read_object(response), status=response.status)]
+
+
+def _refuses_one(given: Record, request: Request, response: Response) -> FixData | None:
+    field = _field(request)
+    under = by_value(_found(response), field)
+    pairs = zip(given["records"], _rows(request), strict=True)
+    found = (in_another(row["fields"], written, one) for row, written in pairs for one in under(written[field]))
+    return next((refused for refused in found if refused is not None), None)
 
 
 def _is_by_row(request: Request) -> bool:
@@ -169,6 +193,10 @@ def _is_by_row(request: Request) -> bool:
 
 def _field(request: Request) -> str:
     return request.url.split("?")[0].rpartition("/")[2]
+
+
+def _object(request: Request) -> str:
+    return request.url.split("?")[0].split("/")[-2]
 
 
 def _values(request: Request) -> list[str]:
@@ -256,6 +284,12 @@ def _within_any(request: Request, response: Response) -> str:
     return _version(
         [None if record is None else named_by(record, part["body"]) for record, part in zip(shown, parts, strict=True)]
     )
+
+
+def _refuses_any(given: Record, request: Request, response: Response) -> FixData | None:
+    rows = zip(given["records"], loads(request.body)["compositeRequest"], _shown(response), strict=True)
+    found = (in_another(row["fields"], part["body"], one) for row, part, one in rows if one is not None)
+    return next((refused for refused in found if refused is not None), None)
 
 
 def _shown(response: Response) -> list[dict[str, Any] | None]:
@@ -355,7 +389,9 @@ UPSERTS = WriteOperation(
             holds=_holds_of_one,
             within=_within_one,
             by_part=ByPart(parts=_parts_of_one, made=_made, output=_output_of_parts),
-        )
+            calls=_looks_at_one,
+        ),
+        refuses=_refuses_one,
     ),
 )
 WRITES = WriteOperation(
@@ -385,6 +421,7 @@ WRITES = WriteOperation(
     result=_written,
     calls=currency_writes.calls,
     guard=ReadBefore(
-        look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any)
+        look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any),
+        refuses=_refuses_any,
     ),
 )

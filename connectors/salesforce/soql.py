@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,9 @@ from connectors.salesforce.answers import plain, rows_of
 from connectors.salesforce.client import following, reading, settings_of
 from connectors.salesforce.settings import SalesforceSettings
 from hub.sdk.answers import read_object
+from hub.sdk.calls import Calls
 from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import canonical
 from hub.sdk.session import Session
 from hub.sdk.values import Request
 
@@ -122,6 +125,25 @@ async def pages(session: Session, query: str, *, deleted: bool = False) -> Async
         if following_page == request:
             raise OutcomeUnknown("A page of the query came again.", code="unreadable-answer")
         request = following_page
+
+
+def read_whole(settings: SalesforceSettings, request: Request) -> Calls:
+    """Go through the pages of a query; gives the answer with the rows of all of them, as if it were one page."""
+    response = yield request
+    answer = read_object(response)
+    found = rows_of(answer, status=response.status)
+    if answer["done"]:
+        return response
+    total = answer["totalSize"]
+    while not answer["done"]:
+        further = following(settings, answer["nextRecordsUrl"])
+        page = yield further
+        answer = read_object(page)
+        came = rows_of(answer, status=page.status)
+        if not came or len(found) + len(came) > total:
+            raise OutcomeUnknown("The pages of the query are not its rows.", code="unreadable-answer", rows=total)
+        found = [*found, *came]
+    return replace(response, body=canonical({"totalSize": total, "done": True, "records": found}))
 
 
 async def rows(session: Session, query: str, *, most: int | None = None) -> list[dict[str, Any]]:

@@ -15,11 +15,12 @@ from itertools import starmap
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from connectors.salesforce.amounts import CURRENCY
+from connectors.salesforce.amounts import CURRENCY, in_another
 from connectors.salesforce.answers import is_id, moment, record_of
 from connectors.salesforce.failures import errors_of
 from connectors.salesforce.logins import is_same_id
-from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.connector import Record
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.guards import Look, ReadBefore, Standing
 from hub.sdk.values import Request, Response
@@ -58,6 +59,12 @@ def within(request: Request, response: Response) -> str:
     return digest(named_by(record_of(response), loads(request.body)))
 
 
+def refuses(given: Record, request: Request, response: Response) -> FixData | None:
+    """Give the refusal of an amount for a record that is in another currency."""
+    written = loads(request.body)
+    return in_another(given.get("fields", written), written, record_of(response))
+
+
 def standing_by_id(response: Response) -> Standing | None:
     """Read what stands in the place of a write under a record's own id, which is answered without one."""
     found = standing(response)
@@ -65,8 +72,10 @@ def standing_by_id(response: Response) -> Standing | None:
 
 
 #: Watches what the write names.
-GUARD = ReadBefore(look=Look(current=current, standing=standing, holds=holds, within=within))
-GUARD_BY_ID = ReadBefore(look=Look(current=current, standing=standing_by_id, holds=holds, within=within))
+GUARD = ReadBefore(look=Look(current=current, standing=standing, holds=holds, within=within), refuses=refuses)
+GUARD_BY_ID = ReadBefore(
+    look=Look(current=current, standing=standing_by_id, holds=holds, within=within), refuses=refuses
+)
 
 
 def shows(record: Mapping[str, Any], written: Mapping[str, Any]) -> bool:

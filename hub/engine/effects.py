@@ -133,7 +133,8 @@ class Effects(Recording):
     async def _look_before(self, target: Target, record: Mapping[str, Any], lost: Lost | None) -> dict[str, Any]:
         """Look at what the write would overwrite; gives what its intent has of it.
 
-        Raises `FixData` as `newer-at-target` when that is newer, and records what was seen.
+        Raises `FixData` as `newer-at-target` when that is newer, or what the operation's guard refuses it with, and
+        records what was seen.
         """
         account, operation = target.account, target.operation
         request = operation.request(account.settings, record, target.key)
@@ -148,10 +149,11 @@ class Effects(Recording):
         try:
             self._guards.assert_meant(operation, record, seen)
             self._guards.assert_not_newer(operation, target.environment, object, seen)
-        except FixData as newer:
-            refused = {"state": EffectState.FAILED.value, "reason": newer.code, "version": seen.version}
+            self._guards.assert_free(operation, record, request, seen)
+        except FixData as unfit:
+            refused = {"state": EffectState.FAILED.value, "reason": unfit.code, "version": seen.version}
             row = {**self._intent(target, record), **before, **refused}
-            self._note(AuditKind.EFFECT_FAILED, row, facts={"reason": newer.code})
+            self._note(AuditKind.EFFECT_FAILED, row, facts={"reason": unfit.code})
             await self._journal.intend(row)
             raise
         return before | self._guards.bound(operation, request, seen)

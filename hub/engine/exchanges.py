@@ -109,40 +109,19 @@ class Exchanges:
             return Sent(started=started, answered=answered, withheld=error is withheld, error=error)
         return Sent(started=started, answered=answered, output=output)
 
-    async def look(
+    async def find(
         self,
         account: Account,
         path: str,
-        request: Request,
-        read: Callable[[Response], Any],
+        search: Course[Any],
         *,
         absent: bool = False,
         there: Callable[[Any], bool] = lambda output: output is not None,
     ) -> Any:
-        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again.
+        """Go through the reads that find a write; whatever goes wrong with them can be tried again.
 
-        With `absent`, `read` is given a 404 too: that nothing is there is what was asked.
+        With `absent`, a 404 is an answer too: that nothing is there is what was asked.
         """
-        await self.journal.settle()
-        started = self.ambient.now()
-        try:
-            response = await account.ask(request, self.asker, patient=False, absent=absent)
-        except HubError as error:
-            raise self._unseen(path, error, started) from error
-        try:
-            output = read(response)
-        except HubError as error:
-            account.learn(error)
-            if isinstance(error, OutcomeUnknown):
-                raise self._unseen(path, error, started) from error
-            # What is there is no answer, whenever it is looked at again.
-            self.tried(path, "look", started, outcomes.named(error), status=response.status, detail=str(error))
-            raise
-        self.tried(path, "look", started, "found" if there(output) else "absent", status=response.status)
-        return output
-
-    async def find(self, account: Account, path: str, search: Course[Any]) -> Any:
-        """Go through the reads that find a write; whatever goes wrong with them can be tried again."""
         await self.journal.settle()
         started, met, status = self.ambient.now(), None, None
 
@@ -150,7 +129,7 @@ class Exchanges:
             nonlocal met, status
             try:
                 # Only the first may be turned away: what was read so far would be read again.
-                response = await account.ask(request, self.asker, patient=status is not None)
+                response = await account.ask(request, self.asker, patient=status is not None, absent=absent)
             except HubError as error:
                 met = error
                 raise
@@ -167,7 +146,7 @@ class Exchanges:
             # What is there is no answer, whenever it is looked at again.
             self.tried(path, "look", started, outcomes.named(error), status=status, detail=str(error))
             raise
-        self.tried(path, "look", started, "absent" if output is None else "found", status=status)
+        self.tried(path, "look", started, "found" if there(output) else "absent", status=status)
         return output
 
     def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:

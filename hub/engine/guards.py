@@ -21,6 +21,7 @@ from hub.model.ambient import to_micros
 from hub.model.effect import NEWER
 from hub.model.exchange import Request, Response
 from hub.sdk import exact_json
+from hub.sdk.calls import Course
 from hub.sdk.connector import WriteOperation
 from hub.sdk.guards import Conditional, Look, Part, ReadBefore, Standing
 from hub.store import effects as stored
@@ -181,13 +182,13 @@ class Guards:
         """
         look = _look(operation)
 
-        def read(response: Response) -> Seen:
+        def looking() -> Course[Seen]:
+            response = yield from look.course(account.settings, request)
             sight = look.sees(request, response, output)
             return Seen(standing=sight.standing, holds=sight.holds, response=response, parts=sight.parts)
 
-        asked = look.current(account.settings, request)
-        seen: Seen = await self._exchanges.look(
-            account, path, asked, read, absent=True, there=lambda one: one.standing is not None
+        seen: Seen = await self._exchanges.find(
+            account, path, looking(), absent=True, there=lambda one: one.standing is not None
         )
         return seen
 
@@ -218,6 +219,15 @@ class Guards:
             return
         if seen.version != guard.expects(record):
             raise refusal("Another one than the one that is meant stands there.", seen)
+
+    def assert_free(self, operation: WriteOperation, record: Mapping[str, Any], request: Request, seen: Seen) -> None:
+        """Raise `FixData` when the operation itself refuses to write over what stands."""
+        guard = operation.guard
+        if not isinstance(guard, ReadBefore) or guard.refuses is None or seen.standing is None:
+            return
+        refused = guard.refuses(record, request, seen.response)
+        if refused is not None:
+            raise refused
 
     def assert_not_newer(self, operation: WriteOperation, environment: str, object: str, seen: Seen) -> None:
         """Raise `FixData` as `newer-at-target` when a write would overwrite something newer."""

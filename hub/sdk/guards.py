@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from hub.errors import FixData
 from hub.model.exchange import Request, Response
+from hub.sdk.calls import Calls, alone
 
 Record = Mapping[str, Any]
 
@@ -63,6 +65,8 @@ class Look:
     - `within(request, response)`, where it is there, gives the version in the place of `standing`'s: of those fields
       alone that the write names, so that what somebody else changes beside them is not in its way.
     - `by_part`, where it is there, says more of a write of which some may be made and some refused.
+    - `calls(settings, request)` is given where what stands does not come by the one read that `current` forms, such as
+      page by page: it goes through the reads, and returns the one answer that the others are given.
     """
 
     current: Callable[[Any, Request], Request]
@@ -70,6 +74,11 @@ class Look:
     holds: Callable[[Request, Response], bool]
     within: Callable[[Request, Response], str] | None = None
     by_part: ByPart | None = None
+    calls: Callable[[Any, Request], Calls] | None = None
+
+    def course(self, settings: Any, request: Request) -> Calls:
+        """Go through the reads of what the write `request` would overwrite."""
+        return alone(self.current(settings, request)) if self.calls is None else self.calls(settings, request)
 
     def stands(self, request: Request, response: Response) -> Standing | None:
         """Give what stands in the place of a write, in the version that counts for it; raises as `standing` does."""
@@ -124,11 +133,14 @@ class ReadBefore:
     - `expects(input)` names the version that must stand, where the input says which one is meant.
     - `reads_back` is False for a write into an end state, after which there is nothing to compare. Where such a one
       `expects` a version, that version still stands after it: another one is another thing, whatever its state.
+    - `refuses(input, request, response)`, where it is there, is given what stands before the write, and gives the error
+      of a write that must not go over that, whoever has written it last; None for one that may.
     """
 
     look: Look
     expects: Callable[[Record], str] | None = None
     reads_back: bool = True
+    refuses: Callable[[Record, Request, Response], FixData | None] | None = None
 
 
 Guard = Conditional | ReadBefore

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org
 
 _DATED = {"Opportunity": "CloseDate"}
+#: Whose records keep the currency in which they were made.
+_KEEPS = frozenset({"PricebookEntry"})
 _OF_OPPORTUNITY = frozenset({"OpportunityLineItem"})
 
 
@@ -77,7 +79,7 @@ class Currencies:
         }
         for kind in list(org.schema):
             if kind.currency:
-                org.schema.put_field(kind.name, said, now=org.now())
+                org.schema.put_field(kind.name, {**said, "updateable": kind.name not in _KEEPS}, now=org.now())
                 for record in list(org.store.rows(kind.name)):
                     if record.get("CurrencyIsoCode") is None:
                         values = {**record.values, "CurrencyIsoCode": self.home}

@@ -40,13 +40,7 @@ class Connected:
 
     async def send(self, request: Request) -> Response:
         """Send one request; a failure is raised as what the connector calls it."""
-        response, headers = await self._attempt(request)
-        if self._authorizer.refused(response, headers):
-            response, _ = await self._attempt(request)
-        error = self._connector.classify(response)
-        if error is not None:
-            raise error
-        return response
+        return await self._answered(request)
 
     async def write(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record:
         """Make a write once and read its answer."""
@@ -72,19 +66,26 @@ class Connected:
 
         `output` is what the write was answered, where it was.
         """
-        asked = look.current(self._settings, request)
-        response, headers = await self._attempt(asked)
-        if self._authorizer.refused(response, headers):
-            response, _ = await self._attempt(asked)
-        error = None if response.status == 404 else self._connector.classify(response)
-        if error is not None:
-            raise error
+        response = await carried(look.course(self._settings, request), self._looked)
         sight = look.sees(request, response, output)
         return sight.standing, sight.holds
 
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.close()
+
+    async def _looked(self, request: Request) -> Response:
+        """Send one request of a look, to which a 404 is an answer."""
+        return await self._answered(request, absent=True)
+
+    async def _answered(self, request: Request, *, absent: bool = False) -> Response:
+        response, headers = await self._attempt(request)
+        if self._authorizer.refused(response, headers):
+            response, _ = await self._attempt(request)
+        error = None if absent and response.status == 404 else self._connector.classify(response)
+        if error is not None:
+            raise error
+        return response
 
     async def _attempt(self, request: Request) -> tuple[Response, Mapping[str, str]]:
         headers = await self._authorizer.headers(request, self._transport.send, self._now())

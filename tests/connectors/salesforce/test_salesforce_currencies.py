@@ -73,6 +73,19 @@ async def test_opportunities_have_the_rate_of_their_day(many: Any) -> None:
     assert [row["Amount"] for row in found] == [125, 200, 400]
 
 
+async def test_a_price_keeps_the_currency_in_which_it_was_made(many: Any) -> None:
+    product = await many.make("Product2", Name="Seat", IsActive=True)
+    book = (await many.values("SELECT Id FROM Pricebook2"))[0]
+    entry = {"Product2Id": product, "Pricebook2Id": book, "UnitPrice": 10, "IsActive": True, "CurrencyIsoCode": "EUR"}
+    made = await many.make("PricebookEntry", **entry)
+    for currency in ("EUR", "USD"):
+        refused = await many.patch(f"/sobjects/PricebookEntry/{made}", {"UnitPrice": 9, "CurrencyIsoCode": currency})
+        assert (refused.status, refused.code) == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
+    assert (await many.patch(f"/sobjects/PricebookEntry/{made}", {"UnitPrice": 9})).status == 204
+    read = (await many.get(f"/sobjects/PricebookEntry/{made}")).body
+    assert (read["UnitPrice"], read["CurrencyIsoCode"]) == (9, "EUR")
+
+
 async def test_a_line_is_in_the_currency_of_its_head(many: Any) -> None:
     product = await many.make("Product2", Name="Seat", IsActive=True)
     book = (await many.values("SELECT Id FROM Pricebook2"))[0]

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from connectors.salesforce.amounts import CURRENCY
 from connectors.salesforce.connector import CONNECTOR
+from connectors.salesforce.currency_writes import has_several
 from connectors.salesforce.samples import SAMPLES
 from connectors.salesforce.sandbox.composite_api import CompositeApi
 from connectors.salesforce.sandbox.wire import Call, Reply
@@ -21,7 +22,7 @@ from hub.proof.certification.calls import flow_of
 from hub.proof.certification.flows import CONNECTION, event_type, of_call
 from hub.proof.certification.stand import Stand, stand
 from hub.sdk.calls import carried
-from hub.sdk.errors import FixData, OutcomeParked
+from hub.sdk.errors import FixData, OutcomeParked, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.samples import WriteSample
 from hub.sdk.values import EffectKey, Request, Response
@@ -29,7 +30,7 @@ from hub.store.tables import audit, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
-from tests.connectors.salesforce.connected import KEY, Org, org, written
+from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
 
 #: What the org had alone becomes the corporate currency, and the user of the hub works in another one.
 SEVERAL = {
@@ -123,22 +124,6 @@ async def test_an_org_that_begins_to_have_several_while_it_writes_has_the_curren
         assert (account[CURRENCY], account["AnnualRevenue"]) == ("EUR", "5")
 
 
-@pytest.mark.parametrize("name", ["record.update", "account.upsert", "records.upsert"])
-async def test_a_record_that_is_in_another_currency_by_now_gets_that_of_the_new_amount(name: str) -> None:
-    async with org(BEFORE, currency="EUR") as here:
-        id = made(here, "Ahorn")["Id"]
-        await here.seed(SEVERAL)
-        await here.seed({"changes": [{"type": "Account", "id": id, CURRENCY: "USD"}]})
-        fields = {"AnnualRevenue": Decimal(5)}
-        record: dict[str, dict[str, Any]] = {
-            "record.update": {"object": "Account", "id": id, "fields": fields},
-            "account.upsert": {"external_id": "cus_1", "fields": fields},
-            "records.upsert": {"object": "Account", "records": [{"value": "cus_1", "fields": fields}]},
-        }
-        await here.write(name, record[name])
-        assert (made(here, "Ahorn")[CURRENCY], made(here, "Ahorn")["AnnualRevenue"]) == ("EUR", "5")
-
-
 @pytest.mark.parametrize("name", ["account.upsert", "records.upsert each", "records.write"])
 async def test_an_amount_that_is_not_taken_in_its_currency_once_the_org_has_several_goes_to_a_person(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -159,6 +144,55 @@ async def test_an_amount_that_is_not_taken_in_its_currency_once_the_org_has_seve
         with pytest.raises(OutcomeParked) as parked:
             await write(here, name)
         assert parked.value.begun
+
+
+NAMELESS = {"value": "cus_8", "fields": {"AnnualRevenue": Decimal(5)}}
+
+
+async def test_a_row_that_is_refused_for_itself_does_not_keep_the_others_from_being_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both times it is refused, and nothing of it stands in another currency."""
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        rows = {"object": "Account", "records": [NAMELESS, ROW], "all_or_none": False}
+        output = await here.write("records.upsert", rows)
+        assert [row["value"] for row in output["failed"]] == ["cus_8"]
+        assert output["failed"][0]["code"] == "required-field-missing"
+        assert output["written"] == 1
+        assert made(here)[CURRENCY] == "EUR"
+
+
+@pytest.mark.parametrize("name", ["records.upsert", "records.write"])
+async def test_what_is_refused_as_a_whole_is_refused_for_its_reason(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        with pytest.raises(FixData) as refusal:
+            await here.write(
+                name, {**MAKES[name], "records": [{"object": "Account", **ROW}, {"object": "Account", **NAMELESS}]}
+            )
+        assert refusal.value.facts["error"] == "REQUIRED_FIELD_MISSING"
+        assert len(here.books["records"]["Account"]) == 2
+
+
+async def test_a_create_of_a_loop_that_is_refused_for_itself_does_not_keep_the_others_from_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create = written("record.create")
+    assert create.bulk is not None
+    assert create.calls is not None
+    items = [
+        (EffectKey(f"{place:032x}"), {"object": "Account", "fields": fields})
+        for place, fields in enumerate([FIELDS, NAMELESS["fields"]])
+    ]
+    async with org(BEFORE, currency="EUR") as here:
+        between(here, monkeypatch, 1)
+        request = create.bulk.request(here.connected.settings, items, KEY)
+        answer = await carried(create.calls(here.connected.settings, request), here.connected.send)
+        results = dict(create.bulk.results(answer))
+        assert results[items[0][0]] == {"id": made(here)["Id"], "created": True}
+        assert isinstance(results[items[1][0]], FixData)
+        assert made(here)[CURRENCY] == "EUR"
 
 
 async def test_a_loop_of_creates_carries_the_currency_of_each_amount() -> None:
@@ -198,6 +232,26 @@ async def test_a_job_that_an_org_with_several_currencies_worked_through_without_
         assert (await here.read("bulk.read", plain))["written"] == 1
 
 
+async def test_a_job_with_amounts_that_only_the_org_knows_is_told_as_well() -> None:
+    """Of the org's own fields the org itself says which hold amounts."""
+    async with org(BEFORE, currency="EUR") as here:
+        account = made(here, "Ahorn")["Id"]
+        fields = {"Name": "RE-1", "Account__c": account, "Total__c": Decimal(5), CURRENCY: "EUR"}
+        job = {"object": "Invoice__c", "records": [{"value": "inv_1", "fields": fields}]}
+        submitted = await here.write("bulk.submit", job)
+        assert (await here.read("bulk.read", submitted))["written"] == 1
+        await here.seed(SEVERAL)
+        with pytest.raises(FixData) as refusal:
+            await here.read("bulk.read", submitted)
+        assert refusal.value.code == "no-currency"
+        again = await here.write("bulk.submit", job, EffectKey("1" * 32))
+        assert (await here.read("bulk.read", again))["written"] == 1
+        # What holds no amount is in no currency.
+        states = {"value": "inv_1", "fields": {"Status__c": "Paid"}}
+        plain = await here.write("bulk.submit", {**job, "records": [states]}, EffectKey("2" * 32))
+        assert (await here.read("bulk.read", plain))["written"] == 1
+
+
 async def test_what_the_org_does_not_say_of_its_field_stops_the_write() -> None:
     """Only that there is no such column says that an org has one currency."""
     async with org(BEFORE, currency="EUR") as here:
@@ -205,6 +259,16 @@ async def test_what_the_org_does_not_say_of_its_field_stops_the_write() -> None:
         with pytest.raises(FixData) as refusal:
             await write(here, "account.upsert")
         assert "AnnualRevenue" in str(refusal.value.facts["reason"])
+
+
+@pytest.mark.parametrize("answer", [Response(status=404, body=b"not here"), Response(status=200, body=b"<html/>")])
+def test_what_is_no_page_of_records_does_not_say_that_the_org_has_several_currencies(answer: Response) -> None:
+    known = settings(currency="EUR")
+    course = has_several(known, "Account")
+    next(course)
+    with pytest.raises(OutcomeUnknown):
+        course.send(answer)
+    assert not known.learned.several
 
 
 # --- in a hub ---
@@ -233,18 +297,6 @@ async def test_what_the_hub_wrote_before_is_no_change_of_somebody_elses(name: st
             assert set(states(hub)) == {RunState.SUCCEEDED}
             (account,) = [one for one in hub.books()["records"]["Account"] if one["Name"] == "Esche"]
             assert (account.get(CURRENCY), account["AnnualRevenue"]) == (currency, str(amount))
-
-
-async def test_a_currency_that_somebody_has_given_a_record_is_not_written_over() -> None:
-    sample = WriteSample(operation="account.upsert", input=MAKES["account.upsert"], documents=lambda _: 1)
-    async with stand(CONNECTOR, replace(SAMPLES, seed=BEFORE), flow_of(CONNECTOR, SAMPLES, sample)) as hub:
-        hub.connect(currency="EUR")
-        await order(hub, "account.upsert", 5)
-        await hub.sandbox.world.books.seed(SEVERAL)
-        (account,) = [one for one in hub.books()["records"]["Account"] if one["Name"] == "Esche"]
-        await hub.sandbox.world.books.seed({"changes": [{"type": "Account", "id": account["Id"], CURRENCY: "USD"}]})
-        await order(hub, "account.upsert", 6)
-        assert sorted(states(hub)) == [RunState.PARKED, RunState.SUCCEEDED]
 
 
 async def order(hub: Stand, name: str, amount: int) -> None:
