@@ -188,9 +188,9 @@ class Conditions:
         if self.shared is not None:
             self.shared.ended(start, now)
 
-    def undo(self, start: Start, now: int) -> None:
+    def undo(self, start: Start) -> None:
         """Learn that a request did not leave; of a quota it stays counted."""
-        self.meter.end(start.at, now)
+        self.meter.undo(start.at)
         self.pace.undo(start)
         if self.shared is not None:
             self.shared.undo(start)

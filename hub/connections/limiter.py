@@ -278,7 +278,7 @@ class Limiter:
     def undo(self, start: Start) -> None:
         """Learn that a request did not leave."""
         self._in_flight -= 1
-        self._conditions.undo(start, self._now())
+        self._conditions.undo(start)
         self._pump_soon()
 
     def break_off(self, start: Start) -> None:

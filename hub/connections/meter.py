@@ -54,13 +54,17 @@ class Meter:
         self._turn(now)
         return max([self._highest, *(highest for _, _, highest in self._past)])
 
-    def end(self, began: int, now: int) -> None:
-        """Learn that a request that began then is under way no more."""
+    def undo(self, began: int) -> None:
+        """Learn that a request that began then did not leave: how long that took is not the vendor's doing."""
         self._under_way -= 1
         self._begun -= began
         self._begins[began] -= 1
         if not self._begins[began]:
             del self._begins[began]
+
+    def end(self, began: int, now: int) -> None:
+        """Learn that a request that began then is under way no more."""
+        self.undo(began)
         seconds = (now - began) / SECOND
         self._mean = seconds if self._mean is None else self._mean + (seconds - self._mean) * _WEIGHT
         self._lasted(now, now - began, served=False)

@@ -63,3 +63,12 @@ def test_the_longest_is_known_for_at_least_a_minute_and_at_most_two() -> None:
             assert meter.longest(now) == 5 * SECOND, (began, second)
         assert meter.longest(began + 5 * SECOND + 2 * MINUTE) == 1
         assert meter.longest(began + 5 * SECOND + 4 * MINUTE) == 0
+
+
+def test_what_did_not_leave_tells_nothing_of_how_long_requests_take() -> None:
+    """It may have been held up on this side for long, such as by a database that is away."""
+    meter = of_one(0, 1_000)
+    meter.start(SECOND)
+    meter.undo(SECOND)
+    assert meter.longest(20 * SECOND) == 1_000
+    assert meter.lasting(20 * SECOND) == 0.001
