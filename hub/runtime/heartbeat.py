@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 #: So many seconds the heartbeat waits for the event loop to answer.
 _ANSWERS_WITHIN = 0.5
+#: It is looked for leases that are over so many seconds behind their end.
+_BEHIND = 0.02
 
 
 class Heartbeat:
@@ -60,6 +62,8 @@ class Heartbeat:
         self._hear = hear
         self._worker: str | None = None
         self._turn = threading.Lock()
+        #: In how many seconds it beats again.
+        self._next = seconds / 3
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,7 +106,8 @@ class Heartbeat:
 
     def _run(self) -> None:
         connection: Connection | None = None
-        while not self._ended.wait(self._seconds / 3):
+        while not self._ended.wait(self._next):
+            self._next = self._seconds / 3
             if not self._loop_lives():
                 log.error("heartbeat.loop_stands_still", seconds=round(time.monotonic() - self._looped, 1))
                 continue
@@ -127,7 +132,7 @@ class Heartbeat:
                 kept = worker is None or leases.prolong(
                     connection, worker=worker, seconds=self._seconds, refused=tuple(self._refused)
                 )
-                over = leases.any_over(connection, environment=self._environment)
+                left = leases.soonest_end(connection, environment=self._environment)
                 self._listen(connection)
             if not kept:
                 # Once is enough: the next one is another worker's.
@@ -137,8 +142,12 @@ class Heartbeat:
         if not kept:
             self._tell(self.on_lost)
         # Who was cut off for a while saw nobody's heartbeat; the others may have been, too, and come back just now.
-        if over and time.monotonic() - self._reached_since >= self._seconds:
+        waits = self._reached_since + self._seconds - time.monotonic()
+        if left is not None and left < 0 and waits <= 0:
             self._tell(self.on_over)
+        elif left is not None:
+            # Who lives prolongs its lease long before it ends: it ends before the next beat only for who is silent.
+            self._next = min(self._next, max(left, waits if left < 0 else 0.0) + _BEHIND)
 
     def _listen(self, connection: Connection) -> None:
         if self._hear is not None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     literal_column,
     or_,
     select,
@@ -71,12 +72,13 @@ def clock(connection: Connection) -> int:
     return int(connection.execute(_CLOCK).scalar_one())
 
 
-def any_over(connection: Connection, *, environment: str) -> bool:
-    """Tell whether some worker's lease is over and nobody has taken note of that."""
-    over = exists().where(
-        workers.c.environment == environment, workers.c.ended_at.is_(None), workers.c.lease_until < _NOW
+def soonest_end(connection: Connection, *, environment: str) -> float | None:
+    """Give in how many seconds the next lease ends of which nobody has taken note; below 0 for one that is over."""
+    ends = select(func.min(workers.c.lease_until) - _NOW).where(
+        workers.c.environment == environment, workers.c.ended_at.is_(None)
     )
-    return bool(connection.execute(select(over)).scalar())
+    micros: int | None = connection.execute(ends).scalar()
+    return None if micros is None else micros / 1_000_000
 
 
 def refused_by_all(connection: Connection, *, environment: str) -> frozenset[str]:

@@ -189,16 +189,27 @@ async def test_a_heartbeat_keeps_the_lease_and_sees_that_another_is_over(
         assert heard["lost"] == 1
 
 
+async def test_that_another_is_over_is_seen_at_once(two: tuple[Committer, Committer], apart: Engine) -> None:
+    """The heartbeat comes each second, and before that where a lease ends that was not prolonged."""
+    with beating(apart, "w", 3.0) as heard:
+        await asyncio.sleep(3.1)
+        lease(apart, "gone", 1.25)
+        await asyncio.sleep(1.15)
+        assert heard["over"] == 0
+        await asyncio.sleep(0.45)
+        assert heard["over"] == 1
+
+
 async def test_a_loop_that_stands_still_keeps_no_lease(apart: Engine) -> None:
     """It does no work, however well its other threads are."""
     with beating(apart, "w", 0.6) as heard:
         await asyncio.sleep(0.3)
         time.sleep(2.0)  # noqa: ASYNC251 - it is what is tested
         with apart.begin() as connection:
-            assert leases.any_over(connection, environment="test")
+            assert (leases.soonest_end(connection, environment="test") or 0) < 0
         await asyncio.sleep(0.5)
         with apart.begin() as connection:
-            assert not leases.any_over(connection, environment="test")
+            assert (leases.soonest_end(connection, environment="test") or 0) > 0
         assert heard["lost"] == 0
 
 
