@@ -31,8 +31,7 @@ from tests.chromium import WITHOUT, find_chromium
 
 # Machines differ in speed, and examples must not depend on it. CI draws the same examples each time, `thorough` many.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("local"), max_examples=25, derandomize=True, print_blob=True)
-settings.register_profile("brief", settings.get_profile("ci"), max_examples=15)
+settings.register_profile("ci", settings.get_profile("local"), max_examples=15, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("local"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 

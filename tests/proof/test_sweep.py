@@ -96,6 +96,7 @@ def test_the_page_lists_every_case_and_adds_their_points_up() -> None:
     assert f"There are {sum(int(points) for _, points in rows):,} points in {len(rows)} cases:" in told
 
 
+@pytest.mark.long("concord prove")
 @pytest.mark.timeout(400)
 def test_every_step_arm_undo_and_wait_that_ships_is_come_to(whole: Whole) -> None:
     """And every case comes to its end as it should where nobody dies."""

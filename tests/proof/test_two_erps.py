@@ -156,6 +156,7 @@ def test_an_unknown_scenario_is_refused() -> None:
     assert "There is no scenario `three-erps`; write standard or two-erps." in errors
 
 
+@pytest.mark.long("concord demo --scenario two-erps --once --faults none")
 @pytest.mark.processes
 def test_four_books_agree(tmp_path: Path) -> None:
     """Accounts become customers, invoices are posted by legal entity, and Salesforce knows how each of them stands."""
