@@ -55,9 +55,6 @@ SIDES = [side for side in Side if side is not Side.LISTING]
 #: Reads and streams of a connector that holds take long; shipped ones are certified for theirs all the same.
 _LONG = pytest.mark.long("concord connectors certify")
 MOST = [pytest.param(side, marks=_LONG if side in (Side.READ, Side.STREAM) else ()) for side in SIDES]
-    )
-    for side in SIDES
-]
 
 
 def writing(**changes: Any) -> Connector:
