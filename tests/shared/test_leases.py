@@ -171,7 +171,7 @@ def beating(apart: Engine, worker: str, seconds: float) -> Iterator[dict[str, in
 
 
 async def test_a_heartbeat_keeps_the_lease_and_sees_that_another_is_over(
-    two: tuple[Committer, Committer], apart: Engine
+    desk: Desk, two: tuple[Committer, Committer], apart: Engine
 ) -> None:
     one, _ = two
     lease(apart, "gone", 0.0)
@@ -183,8 +183,10 @@ async def test_a_heartbeat_keeps_the_lease_and_sees_that_another_is_over(
         assert heard["over"] > 0
         assert await one.commit(taking("w")) == 0
         assert heard["lost"] == 0
-        assert prolonged(apart, "w", 0.0)
-        assert await one.commit(taking("other")) == 0
+        # A beat may come in between, and prolong it once more.
+        while told(desk, "SELECT ended_at FROM workers WHERE id = 'w'") == [(None,)]:
+            assert prolonged(apart, "w", 0.0)
+            assert await one.commit(taking("other")) == 0
         await asyncio.sleep(0.5)
         assert heard["lost"] == 1
 
