@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,10 @@ class Measured(Vendor):
 
 
 @pytest.fixture(autouse=True)
-def _frozen() -> Iterator[None]:
-    """Leave what is there already out of the collections that follow; they are quick then."""
+def _frozen() -> None:
+    """Leave what is there already out of the collections that follow, also in later tests; they are quick then."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def of_lines(count: int, every: int, value: str) -> dict[str, Any]:

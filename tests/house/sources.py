@@ -67,6 +67,12 @@ def _walked(path: Path) -> tuple[list[tuple[str, ast.Call]], list[tuple[str, int
     return called, names
 
 
+def forget() -> None:
+    """Let go of what was read."""
+    tree.cache_clear()
+    _walked.cache_clear()
+
+
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Give each call in a file with the dotted name of what is called, as written (`yaml.load`)."""
     return _walked(path)[0]

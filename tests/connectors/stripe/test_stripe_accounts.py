@@ -121,7 +121,8 @@ async def test_meter_events_count_apart(sandbox: Running) -> None:
 
 async def test_writes_to_one_object_come_one_by_one(client: Client, sandbox: Running) -> None:
     customer = await client(lambda call: call.v1.customers.create({"name": "A"}).id)
-    await sandbox.world.books.seed({"switches": {"latency": 0.15, "lock_wait": 0.2}})
+    # The second gets its turn 0.2 s before it gives up, and the third gives up 0.2 s before its turn.
+    await sandbox.world.books.seed({"switches": {"latency": 0.4, "lock_wait": 0.6}})
     path = f"/v1/customers/{customer}"
     got = await answers(sandbox, [("POST", path, f"name={n}") for n in range(4)])
     assert sorted(status for status, _ in got) == [200, 200, 429, 429]
