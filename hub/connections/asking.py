@@ -113,9 +113,9 @@ class Asking:
         )
 
     def _permits(self, demand: Demand) -> int:
-        if self._conditions.one_alone:
-            return min(demand.waiting + demand.in_flight, max(demand.in_flight, 1))
-        return demand.waiting + demand.in_flight
+        # What cannot be used here would only be missed by the others.
+        most = 1 if self._conditions.one_alone else self._conditions.most_permits
+        return min(demand.waiting + demand.in_flight, max(demand.in_flight, most))
 
     async def _exchange(self, ask: Ask) -> None:
         try:

@@ -123,9 +123,12 @@ class Conditions:
         """Give how many requests may be in flight; one alone after a refusal, until one is served again."""
         if self._alone or self.breaker.state is BreakerState.HALF_OPEN:
             return 1
+        return self.most_permits if self.shared is None else min(self.most_permits, self.shared.permits)
+
+    @property
+    def most_permits(self) -> int:
+        """Give how many requests may be in flight here where no others use the account."""
         most = min(self.lowest.limits.concurrency, self._share)
-        if self.shared is not None:
-            most = min(most, self.shared.permits)
         return most if self.learned.permits is None else min(most, self.learned.permits)
 
     @property
@@ -148,15 +151,22 @@ class Conditions:
     def throughput(self, now: int) -> float | None:
         """Give how many requests a second can go out, as far as it is known; an estimate of the last milliseconds."""
         if not 0 <= now - self._estimated < _ESTIMATE_EVERY:
-            self._estimated, self._estimate = now, self._estimate_throughput(now)
+            self._estimated, self._estimate = now, self._estimate_throughput(now, self.permits)
         return self._estimate
 
-    def _estimate_throughput(self, now: int) -> float | None:
+    def hoped(self, now: int) -> float | None:
+        """Give the same for when this process has its part of the permits that are shared: it asks for them now."""
+        if self.shared is None or self.one_alone:
+            return self.throughput(now)
+        part = self.lowest.limits.concurrency // self._parties
+        return self._estimate_throughput(now, max(self.permits, min(self.most_permits, part)))
+
+    def _estimate_throughput(self, now: int, permits: int) -> float | None:
         every, lasting = self._every, self.meter.lasting(now)
         paced = None if every is None else SECOND / every / self._parties
         if lasting is None:
             return paced
-        by_places = max(self.permits, 1) / max(lasting, 0.001)
+        by_places = max(permits, 1) / max(lasting, 0.001)
         return by_places if paced is None else min(paced, by_places)
 
     def ready(self, now: int, ahead: int = 0) -> int:

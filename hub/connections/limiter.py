@@ -329,7 +329,7 @@ class Limiter:
         """Give how long a newcomer would wait in the row, as far as it can be told."""
         before = sum(number for priority, number in self._row.by_class().items() if priority <= asker.priority)
         before += max(self._held - self._conditions.permits, 0)
-        each = self._conditions.throughput(now)
+        each = self._conditions.hoped(now)
         return 0 if each is None else int((before + 1) / each * SECOND)
 
     def _drop(self, waiter: _Waiter) -> None:

@@ -218,3 +218,29 @@ def test_a_target_that_one_finds_down_is_down_for_all_and_serves_for_all() -> No
         await asyncio.gather(*tasks)
 
     run(work)
+
+
+def test_a_burst_at_every_process_makes_nobody_come_back_later() -> None:
+    """Nobody has permits when it comes; they are soon there, and nobody takes what it cannot use from the others."""
+
+    async def burst(worker: Worker, like: Vendor, many: int) -> list[BaseException | None]:
+        mine = Vendor(limiter=worker.limiter, transit=like.transit, seconds=like.seconds, arrivals=like.arrivals)
+        asks = (mine.ask(Asker(flow=worker.line.name, key=str(number))) for number in range(many))
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=400)
+        all_ = [Worker(database, limits, name) for name in ("one", "two", "three")]
+        found = vendor(all_[0])
+        # How long a request takes is known of the first ones.
+        for many in (1, 400, 400):
+            began, ends = now(), []
+            for worker in all_:
+                ends.append(asyncio.create_task(burst(worker, found, many)))
+                await asyncio.sleep(0.03)
+            assert {error for end in ends for error in await end} == {None}
+            assert now() - began < 0.5
+            await asyncio.sleep(5)
+        assert len(found.arrivals) == 3 * 801
+
+    run(work)
