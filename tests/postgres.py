@@ -23,6 +23,7 @@ from sqlalchemy import make_url
 from hub.cli import reach
 from hub.proof.processes import Processes
 from hub.proof.servers import postgres as server
+from hub.proof.simulation import memory
 from hub.store import (  # noqa: F401 - they declare tables
     account_tables,
     control_tables,
@@ -183,6 +184,18 @@ def _assert_data_on_server(data: Path, *, begins: bool = False) -> None:
         _assert_data(data, begins=begins)
 
 
+class _InFile(Database):
+    """A data directory with its file."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open it."""
+        _begin(self, directory)
+
+    def close(self) -> None:
+        """Close it."""
+        _close(self)
+
+
 def begin(url: str, worker: str) -> None:
     """Let every `Database` of this process be on the server; a commit does not wait for the disk."""
     global _databases  # noqa: PLW0603 - one server for a process, as there is one environment
@@ -192,4 +205,6 @@ def begin(url: str, worker: str) -> None:
     postgres.WRITER = MappingProxyType({**postgres.WRITER, **slow})
     Database.__init__ = _begin_on_server  # type: ignore[method-assign]
     Database.close = _close_on_server  # type: ignore[method-assign]
+    # The simulation has its data in memory, whatever the suite has.
+    memory.Database = _InFile  # type: ignore[assignment, attr-defined]
     reach.assert_data = _assert_data_on_server

@@ -68,7 +68,8 @@ class Asking:
         return self._share.due(
             now,
             places=self._conditions.places(now, demand.waiting),
-            permits=self._permits(demand),
+            # Who has more to do than permits asks often, also where no more can be used: so it hears of pauses in time.
+            permits=self._permits(demand) if self._conditions.one_alone else demand.waiting + demand.in_flight,
             in_flight=demand.in_flight,
             tells=self._conditions.tells,
             # Whether a target that is down serves again the others may find out.
@@ -114,7 +115,7 @@ class Asking:
 
     def _permits(self, demand: Demand) -> int:
         # What cannot be used here would only be missed by the others.
-        most = 1 if self._conditions.one_alone else self._conditions.most_permits
+        most = 1 if self._conditions.one_alone else self._conditions.useful_permits
         return min(demand.waiting + demand.in_flight, max(demand.in_flight, most))
 
     async def _exchange(self, ask: Ask) -> None:

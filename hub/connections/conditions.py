@@ -123,13 +123,16 @@ class Conditions:
         """Give how many requests may be in flight; one alone after a refusal, until one is served again."""
         if self._alone or self.breaker.state is BreakerState.HALF_OPEN:
             return 1
-        return self.most_permits if self.shared is None else min(self.most_permits, self.shared.permits)
+        most = min(self.lowest.limits.concurrency, self._share)
+        if self.shared is not None:
+            most = min(most, self.shared.permits)
+        return most if self.learned.permits is None else min(most, self.learned.permits)
 
     @property
-    def most_permits(self) -> int:
-        """Give how many requests may be in flight here where no others use the account."""
+    def useful_permits(self) -> int:
+        """Give how many shared permits can be used here in the next moments; what was learned may grow meanwhile."""
         most = min(self.lowest.limits.concurrency, self._share)
-        return most if self.learned.permits is None else min(most, self.learned.permits)
+        return most if self.learned.permits is None else min(most, 2 * self.learned.permits)
 
     @property
     def one_alone(self) -> bool:
@@ -155,11 +158,12 @@ class Conditions:
         return self._estimate
 
     def hoped(self, now: int) -> float | None:
-        """Give the same for when this process has its part of the permits that are shared: it asks for them now."""
-        if self.shared is None or self.one_alone:
+        """Give the same for when this process has its part of the permits that are shared, until it hears otherwise."""
+        if self.shared is None or self.one_alone or self.shared.left_short(now):
             return self.throughput(now)
-        part = self.lowest.limits.concurrency // self._parties
-        return self._estimate_throughput(now, max(self.permits, min(self.most_permits, part)))
+        part = min(self.useful_permits, self.lowest.limits.concurrency // self._parties)
+        part = part if self.learned.permits is None else min(part, self.learned.permits)
+        return self._estimate_throughput(now, max(self.permits, part))
 
     def _estimate_throughput(self, now: int, permits: int) -> float | None:
         every, lasting = self._every, self.meter.lasting(now)

@@ -97,6 +97,7 @@ class Share:
         self._counted: dict[int, list[int]] = {micros: [] for _, micros in self._windows}
         self._back: list[int] = []
         self._permits = self._part = 0
+        self._left_short = False
         self._ends = 0
 
     def bind(self, found: Lowest, every: int | None, burst: int) -> None:
@@ -135,6 +136,10 @@ class Share:
     def permits(self) -> int:
         """Give how many requests may be in flight here, as long as the lease lasts."""
         return min(self._permits, self._part)
+
+    def left_short(self, now: int) -> bool:
+        """Tell whether the ledger had fewer permits than were asked for the last time, as far as that still holds."""
+        return self._left_short and now < self._ends
 
     @property
     def busy(self) -> bool:
@@ -272,6 +277,7 @@ class Share:
         # Counted from before the database counts it.
         self._ends = sent + answer.lease
         self._permits, self._part = answer.permits, answer.part
+        self._left_short = answer.permits < ask.wanted
         if self._is_other(ask.windows) or self._every is None:
             # Other limits apply than those for which it was asked.
             self._back += answer.even

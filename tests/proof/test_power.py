@@ -21,6 +21,8 @@ from hub.proof.power.disk import SECTOR, Disk, Loss
 from hub.proof.power.recording import Operation
 from hub.proof.power.witness import Witness
 
+pytestmark = pytest.mark.embedded("what a file of SQLite is written like")
+
 #: Accepts events as the hub does, and tells each one that is durable.
 WRITER = """
 import asyncio, random, sys
