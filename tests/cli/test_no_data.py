@@ -135,6 +135,7 @@ def test_what_a_refused_command_has_begun_is_taken_away(
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [stands][: len(stands)]
 
 
+@pytest.mark.embedded("its file is begun")
 def test_what_was_there_or_was_stored_stays_when_a_further_order_is_refused(
     workspace: Path, tmp_path: Path, ids: list[str]
 ) -> None:
@@ -152,6 +153,7 @@ def test_what_was_there_or_was_stored_stays_when_a_further_order_is_refused(
     assert (own / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.embedded("its file is begun")
 def test_a_hub_whose_order_may_have_been_carried_out_is_kept(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
         yield made
 
 
+@pytest.mark.embedded("its file is read from outside")
 @pytest.mark.processes
 async def test_a_consumer_takes_everything_although_the_stream_is_wiped(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

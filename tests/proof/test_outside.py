@@ -59,6 +59,7 @@ def test_shares_of_values() -> None:
     assert percentile([], 0.5) == 0.0
 
 
+@pytest.mark.embedded("its file is read from outside")
 def test_a_life_goes_on_with_the_first_work_that_is_durable(tmp_path: Path) -> None:
     """Starting and taking runs up is no progress; a life without any is left out."""
     database = Database(tmp_path)

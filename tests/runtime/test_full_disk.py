@@ -58,6 +58,7 @@ def hub(tmp_path: Path, vendor: Any) -> Iterator[SmallDisk]:
         made.closed()
 
 
+@pytest.mark.embedded("the disk of its file is full")
 def test_intake_refuses_while_the_disk_is_full_and_goes_on_by_itself(hub: SmallDisk, vendor: Any) -> None:
     hub.serve_on_it()
     stored = hub.api("PUT", "/api/secrets/hello", {"values": hub.secrets()})
