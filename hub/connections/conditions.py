@@ -123,16 +123,18 @@ class Conditions:
         """Give how many requests may be in flight; one alone after a refusal, until one is served again."""
         if self._alone or self.breaker.state is BreakerState.HALF_OPEN:
             return 1
-        most = min(self.lowest.limits.concurrency, self._share)
-        if self.shared is not None:
-            most = min(most, self.shared.permits)
-        return most if self.learned.permits is None else min(most, self.learned.permits)
+        concurrency = self.lowest.limits.concurrency
+        return self._most(concurrency if self.shared is None else min(concurrency, self.shared.permits))
 
     @property
     def useful_permits(self) -> int:
         """Give how many shared permits can be used here in the next moments; what was learned may grow meanwhile."""
-        most = min(self.lowest.limits.concurrency, self._share)
-        return most if self.learned.permits is None else min(most, 2 * self.learned.permits)
+        return self._most(self.lowest.limits.concurrency, grown=2)
+
+    def _most(self, permits: int, grown: int = 1) -> int:
+        """Give how many of so many permits are used here, where what was learned has grown so many times."""
+        most = min(permits, self._share)
+        return most if self.learned.permits is None else min(most, grown * self.learned.permits)
 
     @property
     def one_alone(self) -> bool:
@@ -161,8 +163,7 @@ class Conditions:
         """Give the same for when this process has its part of the permits that are shared, until it hears otherwise."""
         if self.shared is None or self.one_alone or self.shared.left_short(now):
             return self.throughput(now)
-        part = min(self.useful_permits, self.lowest.limits.concurrency // self._parties)
-        part = part if self.learned.permits is None else min(part, self.learned.permits)
+        part = self._most(self.lowest.limits.concurrency // self._parties)
         return self._estimate_throughput(now, max(self.permits, part))
 
     def _estimate_throughput(self, now: int, permits: int) -> float | None:

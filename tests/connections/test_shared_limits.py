@@ -220,13 +220,15 @@ def test_a_target_that_one_finds_down_is_down_for_all_and_serves_for_all() -> No
     run(work)
 
 
+async def burst(worker: Worker, like: Vendor, many: int) -> list[BaseException | None]:
+    """Ask so many times at once; gives what was raised."""
+    mine = Vendor(limiter=worker.limiter, transit=like.transit, seconds=like.seconds, arrivals=like.arrivals)
+    asks = (mine.ask(Asker(flow=worker.line.name, key=str(number))) for number in range(many))
+    return await asyncio.gather(*asks, return_exceptions=True)
+
+
 def test_a_burst_at_every_process_makes_nobody_come_back_later() -> None:
     """Nobody has permits when it comes; they are soon there, and nobody takes what it cannot use from the others."""
-
-    async def burst(worker: Worker, like: Vendor, many: int) -> list[BaseException | None]:
-        mine = Vendor(limiter=worker.limiter, transit=like.transit, seconds=like.seconds, arrivals=like.arrivals)
-        asks = (mine.ask(Asker(flow=worker.line.name, key=str(number))) for number in range(many))
-        return await asyncio.gather(*asks, return_exceptions=True)
 
     async def work() -> None:
         database, limits = Database(), Limits(concurrency=400)
@@ -242,5 +244,29 @@ def test_a_burst_at_every_process_makes_nobody_come_back_later() -> None:
             assert now() - began < 0.5
             await asyncio.sleep(5)
         assert len(found.arrivals) == 3 * 801
+
+    run(work)
+
+
+def test_who_has_heard_that_no_permits_are_free_hopes_for_none() -> None:
+    """Another one has all of them for long: who comes more than there are hands comes back later, and at once."""
+
+    async def work() -> None:
+        database, limits = Database(), Limits(concurrency=50)
+        holder, other = (Worker(database, limits, name, lasts=120.0) for name in ("one", "two"))
+        quick, slow = vendor(other), vendor(holder, seconds=100.0)
+        assert await burst(other, quick, 1) == [None]
+        await asyncio.sleep(20)
+        held = asyncio.create_task(burst(holder, slow, 50))
+        await asyncio.sleep(1)
+        assert database.ledger().holders["one"].permits == 50
+        early = asyncio.create_task(burst(other, quick, 150))
+        await asyncio.sleep(0.3)
+        began, late = now(), [asyncio.create_task(burst(other, quick, 1)) for _ in range(50)]
+        errors = [error for each in late for error in await each]
+        assert now() - began < 0.01
+        assert {type(error) for error in errors} == {LimitReached}
+        for task in (early, held):
+            task.cancel()
 
     run(work)
